@@ -1,0 +1,167 @@
+"""The one place where calls wait: a bounded, first-come queue for a service's slots, and its rate."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import Final
+
+import anyio
+from attrs import define, field, frozen
+
+from aiocc.delivery import Reason
+from aiocc.protocol.limits import positive
+from aiocc.protocol.messages import Fault
+
+MAX_QUEUE: Final = 10_000
+"""A queue holds at most this many calls; more would wait past any useful time."""
+
+
+@frozen
+class Rate:
+    """So many requests a second, evenly (GCRA), of which `burst` may go at once.
+
+    Attributes:
+        per_second: Requests a second.
+        burst: How many may go at once after a pause.
+    """
+
+    per_second: float = field(validator=positive)
+    burst: float = field(default=1, validator=positive, kw_only=True)
+
+
+class Pace:
+    """Gives each request the moment at which it may go, by the generic cell rate algorithm.
+
+    Args:
+        rate: What is allowed.
+    """
+
+    __slots__ = ("_ahead", "_interval", "_next")
+
+    def __init__(self, rate: Rate) -> None:
+        self._interval = 1 / rate.per_second
+        self._ahead = self._interval * (max(rate.burst, 1) - 1)
+        self._next = -math.inf
+
+    def reserve(self, now: float) -> float:
+        """Take the next place; gives the seconds to wait for it."""
+        arrival = max(self._next, now)
+        self._next = arrival + self._interval
+        return max(0.0, arrival - self._ahead - now)
+
+    def wait(self, now: float) -> float:
+        """Say what `reserve` would give, taking nothing."""
+        return max(0.0, self._next - self._ahead - now)
+
+    def give_back(self) -> None:
+        """Return a place that was not used."""
+        self._next -= self._interval
+
+
+@define(eq=False)
+class _Waiter:
+    event: anyio.Event
+    granted: bool = False
+
+
+class Admission:
+    """A service's slots, and the calls that wait for them.
+
+    Args:
+        slots: How many calls may be on their way at once.
+        max_wait: Seconds that a call waits at most.
+        rate: How often calls may go, None for as often as there are slots.
+    """
+
+    def __init__(self, slots: int, *, max_wait: float, rate: Rate | None = None) -> None:
+        self._slots = slots
+        self._free = slots
+        self._max_wait = max_wait
+        self._waiting: deque[_Waiter] = deque()
+        self._pace = Pace(rate) if rate is not None else None
+        self._closed = False
+
+    @property
+    def active(self) -> int:
+        """Slots in use."""
+        return self._slots - self._free
+
+    @property
+    def waiting(self) -> int:
+        """Calls in the queue."""
+        return len(self._waiting)
+
+    async def acquire(self, deadline: float) -> None:
+        """Take a slot, waiting for it in turn.
+
+        Raises:
+            Fault: QUEUE_FULL, QUEUE_TIMEOUT, DEADLINE where that is nearer, or CLIENT_CLOSED.
+        """
+        if self._closed:
+            raise Fault(Reason.CLIENT_CLOSED)
+        if self._free and not self._waiting:
+            self._free -= 1
+        else:
+            await self._wait_in_turn(deadline)
+        if self._pace is not None:
+            await self._wait_for_pace(self._pace, deadline)
+
+    def close(self) -> None:
+        """Admit no more; the calls that wait end with CLIENT_CLOSED."""
+        self._closed = True
+        for waiter in self._waiting:
+            waiter.event.set()
+
+    def release(self) -> None:
+        """Give a slot back; the longest waiting call has it next."""
+        if self._waiting and not self._closed:
+            waiter = self._waiting.popleft()
+            waiter.granted = True
+            waiter.event.set()
+        else:
+            self._free += 1
+
+    async def _wait_in_turn(self, deadline: float) -> None:
+        if len(self._waiting) >= MAX_QUEUE:
+            raise Fault(Reason.QUEUE_FULL, f"{len(self._waiting)} calls waiting for {self._slots} slots")
+        waiter = _Waiter(anyio.Event())
+        self._waiting.append(waiter)
+        until = anyio.current_time() + self._max_wait
+        try:
+            with anyio.CancelScope(deadline=min(until, deadline)):
+                await waiter.event.wait()
+                if waiter.granted:
+                    return
+        except BaseException:
+            # Cancelled in the very moment of being granted: the slot goes on to the next.
+            self._leave(waiter)
+            raise
+        self._leave(waiter)
+        if self._closed:
+            raise Fault(Reason.CLIENT_CLOSED)
+        if deadline < until:
+            raise Fault(Reason.DEADLINE)
+        raise Fault(Reason.QUEUE_TIMEOUT, f"{self._max_wait:g} s, {len(self._waiting)} calls still waiting")
+
+    def _leave(self, waiter: _Waiter) -> None:
+        if waiter.granted:
+            self.release()
+        else:
+            self._waiting.remove(waiter)
+
+    async def _wait_for_pace(self, pace: Pace, deadline: float) -> None:
+        now = anyio.current_time()
+        delay = pace.wait(now)
+        if now + delay > min(deadline, now + self._max_wait):
+            self.release()
+            reason = Reason.DEADLINE if deadline < now + self._max_wait else Reason.QUEUE_TIMEOUT
+            raise Fault(reason, f"the service's rate would have let it go in {delay:.1f} s")
+        pace.reserve(now)
+        if delay:
+            try:
+                await anyio.sleep(delay)
+            except BaseException:
+                pace.give_back()
+                self.release()
+                raise

@@ -1,0 +1,230 @@
+"""The order of the steps of one call; the only file that knows it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any, Generic, TypeVar
+
+import anyio
+import anyio.lowlevel
+
+from aiocc.auth.strategy import Credential, Strategy
+from aiocc.call.line import CallOptions, Line
+from aiocc.call.record import Record, Tried
+from aiocc.call.renewal import held_credential
+from aiocc.delivery import Delivery, Phase, Reason
+from aiocc.errors import ConfigurationError, CredentialError
+from aiocc.outcome import Outcome
+from aiocc.protocol.codec import encode_json
+from aiocc.protocol.evidence import without_answer
+from aiocc.protocol.messages import Answer, AnswerHead, Fault, WireRequest
+from aiocc.protocol.operation import Request, fill_path
+from aiocc.protocol.reading import Reading, open_answer
+from aiocc.protocol.retry import Ended, retry_after_seconds, wait_before_repeat
+
+T = TypeVar("T")
+
+log = logging.getLogger("aiocc")
+
+_MOMENT = 0.05
+"""Seconds by which a call ends before a nearer scope of the caller's; a tenth of the time left, where that is less."""
+
+
+async def perform(request: Request[T], line: Line, strategy: Strategy | None, options: CallOptions) -> Outcome[T]:
+    """Perform one call, and say what became of it.
+
+    Raises:
+        ConfigurationError: The strategy cannot be used with this request.
+        BaseException: The caller's cancellation, with a note of what is known.
+    """
+    call = _Call(request, line, strategy, options)
+    try:
+        outcome = await call.run()
+    except Exception:
+        raise
+    except BaseException as stop:
+        call.interrupted()
+        stop.add_note(call.record.cancellation_note())
+        raise
+    if log.isEnabledFor(logging.DEBUG):
+        log.debug(
+            "%s %s %s in %.3f s, attempts: %d", call.record.operation.name, outcome.call_id, outcome.delivery,
+            outcome.elapsed, len(outcome.attempts),
+        )  # fmt: skip
+    return outcome
+
+
+class _Call(Generic[T]):
+    """One call on its way."""
+
+    def __init__(self, request: Request[T], line: Line, strategy: Strategy | None, options: CallOptions) -> None:
+        self.line = line
+        self.strategy = strategy
+        self.options = options
+        self.policy = options.retry or line.retry
+        self.record: Record[T] = Record(request, request.operation, anyio.current_time())
+        self.deadline = self.record.clock
+        self.base = build(request, line, options)
+
+    async def run(self) -> Outcome[T]:
+        """Attempt, and repeat what the rules allow."""
+        await self._open_deadline()
+        renewals = 0
+        rejected: Credential | None = None
+        while True:
+            tried = await self._attempt(rejected)
+            now = anyio.current_time()
+            if tried.reason is None:
+                return self._finish(tried, now)
+            if tried.verdict == "renew" and tried.delivery is Delivery.REJECTED and not renewals:
+                renewals += 1
+                rejected = tried.credential
+                continue
+            delay = self._wait_before_repeat(tried, len(self.record.tried) - renewals)
+            if delay is None or now + delay >= self.deadline:
+                return self.record.failed(now - self.record.clock)
+            await anyio.sleep(delay)
+
+    def interrupted(self) -> None:
+        """Settle the attempt that a cancellation ended."""
+        tried = self.record.tried[-1] if self.record.tried else None
+        if tried is not None and tried.reason is None and tried.reading is None:
+            tried.reason = Reason.CANCELLED
+            tried.delivery = without_answer(left=tried.wire.left)
+
+    async def _open_deadline(self) -> None:
+        now = self.record.clock
+        total = self.options.deadline if self.options.deadline is not None else self.line.timeouts.total
+        nearest = anyio.current_effective_deadline()
+        if nearest <= now:
+            await anyio.lowlevel.checkpoint()
+        self.deadline = min(now + total, nearest - min(_MOMENT, max(0.0, nearest - now) / 10))
+
+    async def _attempt(self, rejected: Credential | None) -> Tried:
+        """Try once: credential, slot, apply, exchange, read. Gives what it has shown."""
+        tried = Tried(len(self.record.tried) + 1, anyio.current_time())
+        self.record.tried.append(tried)
+        try:
+            await self._obtain_credential(tried, rejected)
+            if tried.reason is None:
+                self._read(tried, await self._exchange(tried))
+        except Fault as fault:
+            tried.reason, tried.detail = fault.reason, fault.detail
+            tried.delivery = without_answer(left=tried.wire.left)
+        tried.elapsed = anyio.current_time() - tried.clock
+        return tried
+
+    async def _obtain_credential(self, tried: Tried, rejected: Credential | None) -> None:
+        if tried.clock >= self.deadline:
+            raise Fault(Reason.DEADLINE)
+        if self.strategy is None:
+            return
+        tried.wire.phase = Phase.CREDENTIAL
+        credential = held_credential(self.strategy, rejected)
+        if credential is None:
+            credential = await self._ask_for_credential(tried, self.strategy, rejected)
+        if credential is rejected and rejected is not None:
+            # There is no other: the repeat would be refused as the first one was.
+            tried.reason, tried.detail = Reason.CREDENTIAL_UNAVAILABLE, "no other credential than the refused one"
+        tried.credential = credential
+
+    async def _ask_for_credential(
+        self, tried: Tried, strategy: Strategy, rejected: Credential | None
+    ) -> Credential | None:
+        limit = min(self.deadline, anyio.current_time() + self.line.timeouts.token)
+        try:
+            with anyio.CancelScope(deadline=limit):
+                return await self.line.renewals.credential(self.line, strategy, rejected=rejected)
+        except ConfigurationError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a user's supplier may raise anything, and nothing was sent
+            tried.reason, tried.detail = Reason.CREDENTIAL_UNAVAILABLE, str(error)
+            if not isinstance(error, CredentialError):
+                tried.detail, tried.cause = f"{type(strategy).__name__} raised {type(error).__name__}", error
+            return None
+        if limit < self.deadline:
+            tried.reason = Reason.CREDENTIAL_UNAVAILABLE
+            tried.detail = f"not within Timeouts(token={self.line.timeouts.token:g})"
+            return None
+        raise Fault(Reason.DEADLINE)
+
+    async def _exchange(self, tried: Tried) -> Answer:
+        line = self.line
+        tried.wire.phase = Phase.QUEUE
+        await line.admission.acquire(self.deadline)
+        try:
+            sent = tried.sent = self._sealed(tried.credential)
+            return await line.transport.exchange(
+                sent,
+                tried.wire,
+                deadline=self.deadline,
+                timeouts=line.timeouts,
+                limits=line.limits,
+                on_head=lambda head: self._observe(sent, head),
+            )
+        finally:
+            line.admission.release()
+
+    def _sealed(self, credential: Credential | None) -> WireRequest:
+        """Give the request of this attempt, with its credential: signed anew each time."""
+        base = self.base
+        sent = WireRequest(base.method, base.path, base.query, base.headers.copy(), base.body, base.origin, credential)
+        if self.strategy is not None and credential is not None:
+            self.strategy.apply(sent, credential)
+        return sent
+
+    def _observe(self, sent: WireRequest, head: AnswerHead) -> None:
+        if self.strategy is not None:
+            self.strategy.observe(sent, head)
+
+    def _read(self, tried: Tried, answer: Answer) -> None:
+        reading = open_answer(self.record.operation, answer, max_depth=self.line.limits.depth)
+        tried.reading, tried.status = reading, answer.status
+        tried.retry_after = retry_after_seconds(answer.head.header("retry-after"), now=time.time())
+        tried.delivery, tried.reason = reading.delivery, reading.reason
+        answer.code, answer.description = reading.code, reading.description
+        if self.strategy is not None and tried.sent is not None:
+            tried.verdict = self.strategy.verdict(tried.sent, answer)
+            if tried.verdict != "ok" and reading.reason is not None and reading.delivery is Delivery.REJECTED:
+                tried.reason = reading.reason if reading.reason is Reason.AGENT_SIGNED_OUT else Reason.UNAUTHORIZED
+
+    def _wait_before_repeat(self, tried: Tried, number: int) -> float | None:
+        assert tried.reason is not None
+        code = tried.reading.known if tried.reading is not None else None
+        ended = Ended(number, tried.delivery, tried.reason, code, self.record.seen(tried.reason), tried.retry_after)
+        return wait_before_repeat(self.policy, self.record.operation.effect, ended)
+
+    def _finish(self, tried: Tried, now: float) -> Outcome[T]:
+        elapsed = now - self.record.clock
+        reading: Reading | None = tried.reading
+        assert reading is not None
+        assert reading.data is not None
+        try:
+            result = self.record.operation.structure(reading.data)
+        except (TypeError, ValueError, KeyError, AttributeError):
+            tried.reason = Reason.PAYLOAD_UNREADABLE
+        else:
+            return self.record.succeeded(result, elapsed)
+        return self.record.failed(elapsed)
+
+
+def build(request: Request[Any], line: Line, options: CallOptions) -> WireRequest:
+    """Make the request as it will be sent, but for its credential."""
+    operation = request.operation
+    payload = request.payload()
+    body = None if payload is None else encode_json(payload)
+    headers = [("Host", line.origin.authority), *line.headers, ("Content-Type", operation.content_type)]
+    headers += request.headers()
+    if options.headers:
+        headers += options.headers
+    if body is not None:
+        headers.append(("Content-Length", str(len(body))))
+    return WireRequest(
+        method=operation.method,
+        origin=line.origin,
+        path=line.prefix + fill_path(operation.path, request.path_params()),
+        query=request.query(),
+        headers=headers,
+        body=body,
+    )

@@ -1,0 +1,208 @@
+"""What one call has shown so far, and what is made of it: attempts, errors, the outcome."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import secrets
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+from attrs import define, field
+
+from aiocc.auth.strategy import Credential, Verdict
+from aiocc.delivery import Attempt, Delivery, Reason, fold
+from aiocc.errors import CallError, RateLimitedError, error_class
+from aiocc.outcome import Outcome
+from aiocc.protocol.messages import PUBLIC_HEADERS, Wire, WireRequest
+from aiocc.protocol.next_step import next_step
+from aiocc.protocol.operation import Operation, Request
+from aiocc.protocol.reading import Reading
+from aiocc.secret import scrub
+
+T = TypeVar("T")
+
+_TOKEN_BREAK = re.compile(r"[ =;/]")
+
+
+class _CallIds:
+    """Short ids, unique over processes: a random beginning for each, and a count."""
+
+    def __init__(self) -> None:
+        self.start()
+        os.register_at_fork(after_in_child=self.start)
+
+    def start(self) -> None:
+        self._prefix = secrets.token_hex(4)
+        self._count = itertools.count(1)
+
+    def next(self) -> str:
+        return f"{self._prefix}-{next(self._count)}"
+
+
+_call_ids = _CallIds()
+
+
+@define(eq=False)
+class Tried:
+    """One attempt while it goes on.
+
+    Attributes:
+        delivery: What it proves; set when it ends.
+        reason: None for a plain success.
+        sent: The request as it left; hides its credential.
+    """
+
+    number: int
+    clock: float
+    started: datetime = field(factory=lambda: datetime.now(UTC))
+    wire: Wire = field(factory=Wire)
+    delivery: Delivery = Delivery.NOT_SENT
+    reason: Reason | None = None
+    detail: str = ""
+    reading: Reading | None = None
+    status: int | None = None
+    verdict: Verdict = "ok"
+    credential: Credential | None = None
+    sent: WireRequest | None = None
+    cause: Exception | None = None
+    retry_after: float | None = None
+    elapsed: float = 0.0
+
+    def attempt(self) -> Attempt:
+        """Make the value that users see."""
+        reused = self.wire.reused
+        return Attempt(
+            number=self.number,
+            delivery=self.delivery,
+            reason=self.reason,
+            phase=self.wire.phase,
+            connection=None if reused is None else ("reused" if reused else "fresh"),
+            started=self.started,
+            elapsed=self.elapsed,
+            code=self.reading.code if self.reading is not None else None,
+            status=self.status,
+        )
+
+
+@define(eq=False)
+class Record(Generic[T]):
+    """What one call has shown."""
+
+    request: Request[T]
+    operation: Operation[T]
+    clock: float
+    call_id: str = field(factory=_call_ids.next)
+    tried: list[Tried] = field(factory=list)
+
+    def delivery(self) -> Delivery:
+        """What is known over all attempts."""
+        return fold(one.delivery for one in self.tried)
+
+    def seen(self, reason: Reason) -> bool:
+        """Whether an attempt before the last ended for this reason."""
+        return any(one.reason is reason for one in self.tried[:-1])
+
+    def succeeded(self, result: T, elapsed: float) -> Outcome[T]:
+        """Make the outcome of a call that was accepted and could be read."""
+        return Outcome(
+            delivery=Delivery.ACCEPTED,
+            result=result,
+            call_id=self.call_id,
+            attempts=tuple(one.attempt() for one in self.tried),
+            elapsed=elapsed,
+            maybe_repeated=self._maybe_repeated(),
+        )
+
+    def failed(self, elapsed: float) -> Outcome[T]:
+        """Make the outcome of a call that did not simply succeed."""
+        error = self._error(elapsed)
+        return Outcome(
+            delivery=error.delivery,
+            error=error,
+            call_id=self.call_id,
+            attempts=error.attempts,
+            elapsed=elapsed,
+            maybe_repeated=error.delivery is Delivery.ACCEPTED and self._maybe_repeated(),
+        )
+
+    def cancellation_note(self) -> str:
+        """Say in one line what is known when the caller's cancellation passes through."""
+        delivery = self.delivery()
+        left = [one.wire.left_at for one in self.tried if one.wire.left_at is not None]
+        what = f"request left at {left[-1]:%H:%M:%S.%f}Z" if left else "no request left"
+        step = self._next_step(delivery, Reason.CANCELLED, None)
+        return f"aiocc: {self.operation.name} (call {self.call_id}) cancelled: {delivery}, {what}. {step}"
+
+    def _maybe_repeated(self) -> bool:
+        return any(one.delivery is Delivery.UNKNOWN for one in self.tried[:-1])
+
+    def _error(self, elapsed: float) -> CallError:
+        delivery = self.delivery()
+        decisive = [one for one in self.tried if one.delivery is delivery][-1]
+        reason = decisive.reason or Reason.INTERNAL
+        reading = decisive.reading
+        step = self._next_step(delivery, reason, decisive.status)
+        error = error_class(delivery, reason)(
+            self._message(decisive, step, elapsed),
+            operation=self.operation.name,
+            log_name=self.operation.log_name,
+            service=self.operation.service,
+            call_id=self.call_id,
+            reason=reason,
+            attempts=tuple(one.attempt() for one in self.tried),
+            elapsed=elapsed,
+            code=reading.code if reading is not None else None,
+            description=_description(decisive),
+            meaning=_meaning(decisive),
+            next_step=step,
+        )
+        if isinstance(error, RateLimitedError):
+            error.retry_after = decisive.retry_after
+        error.__cause__ = decisive.cause
+        return error
+
+    def _message(self, decisive: Tried, step: str, elapsed: float) -> str:
+        operation = self.operation
+        name = operation.name if operation.log_name == operation.name else f"{operation.name} ({operation.log_name})"
+        code = decisive.reading.code if decisive.reading is not None else None
+        description = _description(decisive)
+        facts = [
+            decisive.reason.value if decisive.reason is not None else "",
+            f"HTTP {decisive.status}" if decisive.status not in (None, 200) else "",
+            f"code {code}" if code is not None else "",
+            _meaning(decisive) or "",
+            repr(description) if description else "",
+        ]
+        tries = f"{len(self.tried)} attempts, " if len(self.tried) > 1 else ""
+        said = ", ".join(fact for fact in facts if fact)
+        return f"{name}: {decisive.delivery}: {said}. {step} [call {self.call_id}, {tries}{elapsed:.2f} s]"
+
+    def _next_step(self, delivery: Delivery, reason: Reason, status: int | None) -> str:
+        return next_step(
+            delivery=delivery,
+            reason=reason,
+            effect=self.operation.effect,
+            trace=self.request.trace(),
+            advice=self.operation.status_advice.get(status, "") if status is not None else "",
+        )
+
+
+def _meaning(tried: Tried) -> str | None:
+    reading = tried.reading
+    return reading.known.meaning if reading is not None and reading.known is not None else None
+
+
+def _description(tried: Tried) -> str | None:
+    """Give the vendor's text, or what is known of the fault, without any secret that was sent."""
+    text = tried.reading.description if tried.reading is not None and tried.reading.description else tried.detail
+    if not text or tried.sent is None:
+        return text or None
+    return scrub(text, sent_secrets(tried.sent))
+
+
+def sent_secrets(sent: WireRequest) -> list[str]:
+    """List what must not be echoed: the parts of every header that may be a credential."""
+    hidden: list[Any] = [value for name, value in sent.headers if name.lower() not in PUBLIC_HEADERS]
+    return [*hidden, *(part for value in hidden for part in _TOKEN_BREAK.split(value))]

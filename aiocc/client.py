@@ -1,0 +1,340 @@
+"""The client: services in, operations out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from aiocc.auth.agent_guid import AgentGuid
+from aiocc.auth.strategy import Strategy
+from aiocc.call.admission import Admission
+from aiocc.call.desk import Desk
+from aiocc.call.explain import Explanation, explain
+from aiocc.call.line import NO_OPTIONS, CallOptions, Line
+from aiocc.call.renewal import Renewals
+from aiocc.endpoints.click_to_dial import click_to_dial
+from aiocc.endpoints.create_call import create_call
+from aiocc.endpoints.generic import Pairs, Scalar, ServiceRequest, service_request
+from aiocc.endpoints.leave_message import leave_message
+from aiocc.endpoints.obs_result_codes import obs_result_codes
+from aiocc.endpoints.send_note import MAX_AGENT_ID, MIN_AGENT_ID
+from aiocc.environment import SERVICES, AgentSettings, agent_from, services_from, url_variable
+from aiocc.errors import ConfigurationError
+from aiocc.options import Headers, Service, headers_option
+from aiocc.outcome import Outcome
+from aiocc.protocol.checks import is_number, kind, refuse
+from aiocc.protocol.envelope import EnvelopeRule
+from aiocc.protocol.operation import Request
+from aiocc.protocol.retry import RetryPolicy
+from aiocc.scopes.callers import Agent, Visitor
+from aiocc.scopes.obs_pages import ObsResultCodes
+from aiocc.secret import Secret
+from aiocc.transport.foreign import OWN_LANES, ForeignTransport, HttpxPools
+from aiocc.transport.interface import Transport
+from aiocc.version import __version__
+
+T = TypeVar("T")
+
+ISALES_CONCURRENCY = 10
+"""Calls at once that the pages of iSales advise at most."""
+
+CLIENT_HEADERS = (
+    ("User-Agent", f"aiocc/{__version__}"),
+    ("Accept", "*/*"),
+    ("Accept-Encoding", "gzip, deflate"),
+)
+
+
+class Client:
+    """A client of up to four services of the contact centre.
+
+    Make one for the life of a program, share it between all tasks, close it at the end: with `async with`, or
+    with `aclose()`. It holds no task and no scope, so it may be opened in one task and closed in another.
+
+    Args:
+        webadapter: CC-Messaging web adapter: messages and click-to-dial of one visitor.
+        gateway: CC-Gateway: what signed-in agents do; agents bring their own credential.
+        isales: CC-iSales.
+        fabric: API Fabric.
+    """
+
+    def __init__(
+        self,
+        *,
+        webadapter: Service | None = None,
+        gateway: Service | None = None,
+        isales: Service | None = None,
+        fabric: Service | None = None,
+    ) -> None:
+        given = {"webadapter": webadapter, "gateway": gateway, "isales": isales, "fabric": fabric}
+        for name, service in given.items():
+            if service is not None and not isinstance(service, Service):
+                raise ConfigurationError(f"{name} must be a Service, not {kind(service)}")
+        self._services = {name: service for name, service in given.items() if service is not None}
+        self._renewals = Renewals()
+        self._desk = Desk(self._open_line)
+        self._options = NO_OPTIONS
+        self._agents: dict[int, AgentGuid] = {}
+        self._own_agent = AgentSettings()
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Make a client from environment variables, `AIOCC_WEBADAPTER_URL` and so on.
+
+        Args:
+            environ: In place of `os.environ`.
+
+        Raises:
+            ConfigurationError: No service is configured, or one only in part; names the variables.
+        """
+        environ = os.environ if environ is None else environ
+        client = cls(**services_from(environ))
+        client._own_agent = agent_from(environ)
+        return client
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Admit no more calls, let those on their way end within 5 seconds, close all connections. Idempotent."""
+        await self._desk.aclose()
+
+    async def send(self, request: Request[T]) -> Outcome[T]:
+        """Perform a request, and give what became of it as a value.
+
+        Raises:
+            ConfigurationError: Its service, or a credential for it, was not given.
+            ClientClosedError: The client was closed before.
+        """
+        if request.operation.service == "gateway" and not isinstance(request, ServiceRequest):
+            return await self.agent(getattr(request, "agent_id", None)).send(request)
+        return await self._desk.perform(request, self._strategy(request), self._options)
+
+    leave_message = leave_message
+    click_to_dial = click_to_dial
+    obs_result_codes = obs_result_codes
+    create_call = create_call
+
+    def iter_obs_result_codes(self, vdn_id: int, *, locale: str | None = None) -> ObsResultCodes:
+        """Iterate over all result codes of a virtual call centre, in order, none twice.
+
+        Args:
+            vdn_id: 1 to 9999.
+            locale: `zh_CN` or `en_US` for the descriptions.
+
+        Raises:
+            InvalidRequestError: An argument is outside its limit.
+        """
+        return ObsResultCodes(self, vdn_id, locale)
+
+    async def request(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        *,
+        path_params: Mapping[str, Scalar] | None = None,
+        query: Pairs = (),
+        json: Mapping[str, Any] | None = None,
+        headers: Headers = (),
+        envelope: EnvelopeRule | None = None,
+        repeatable: bool = False,
+    ) -> Mapping[str, Any]:
+        """Perform any other operation, with the service's authentication, deadline, envelope rule and pool.
+
+        Args:
+            service: `webadapter`, `gateway`, `isales` or `fabric`.
+            method: GET, POST, PUT or DELETE.
+            path: From the root, with placeholders: `/rest/isales/v1/openapi/campaigns/{vdn_id}/x`.
+            path_params: Values for the placeholders; encoded, so that none can leave its place.
+            query: Raw pairs.
+            json: The JSON object of the body.
+            headers: For this request alone.
+            envelope: How the answer is opened, where not by the service's usual rule.
+            repeatable: Whether doing it twice does no harm. A GET is; all else is treated as a dialled call
+                unless this says otherwise.
+
+        Returns:
+            The answer's whole JSON object.
+
+        Raises:
+            InvalidRequestError: An argument that cannot be sent.
+            ConfigurationError: The service was not given, or the path would lead elsewhere.
+            CallError: One of its children, by what is known.
+        """
+        self._service(service)
+        request = service_request(
+            service,
+            method,
+            path,
+            path_params=path_params,
+            query=query,
+            json=json,
+            headers=headers_option(headers),
+            envelope=envelope,
+            repeatable=repeatable,
+        )
+        return (await self.send(request)).unwrap()
+
+    def explain(self, request: Request[Any]) -> Explanation:
+        """Show what would be sent, with credentials hidden. Sends nothing, and needs no event loop.
+
+        Raises:
+            ConfigurationError: Its service, or a credential for it, was not given.
+        """
+        name = request.operation.service
+        service = self._service(name)
+        strategy: Strategy | None
+        if name == "gateway" and not isinstance(request, ServiceRequest):
+            agent = self.agent(getattr(request, "agent_id", None))
+            request, strategy = agent.own(request), self._agents[agent.agent_id]
+        else:
+            strategy = self._strategy(request)
+        return explain(
+            request, self._line(name, service, HttpxPools(service.pool, service.tls)), strategy, self._options
+        )
+
+    def visitor(self, auth: Strategy) -> Visitor:
+        """Give one web visitor, on this client's pools; cheap enough for every request.
+
+        Args:
+            auth: `CookieToken(token)` or `WebToken(...)`.
+
+        Raises:
+            ConfigurationError: The web adapter was not given, or `auth` is no strategy.
+        """
+        self._service("webadapter")
+        if not isinstance(auth, Strategy):
+            raise ConfigurationError(f"auth must be a strategy such as CookieToken(token), not {kind(auth)}")
+        return Visitor(self._desk, auth, self._options)
+
+    def agent(
+        self,
+        agent_id: int | None = None,
+        *,
+        guid: str | Secret | None = None,
+        on_guid: Callable[[str], object] | None = None,
+    ) -> Agent:
+        """Give one agent who is signed in already, on this client's pools.
+
+        The same agent twice is one GUID: what an answer renews, all know.
+
+        Args:
+            agent_id: 101 to 999999; None for the one in the environment.
+            guid: Of its session, where the client does not know it yet, or another one than it knows.
+            on_guid: Told each new GUID that the gateway gives.
+
+        Raises:
+            InvalidRequestError: The agent id is outside its limit.
+            ConfigurationError: The gateway was not given, or no GUID is known.
+        """
+        self._service("gateway")
+        own = self._own_agent
+        if agent_id is None:
+            agent_id = own.agent_id
+        if agent_id is None:
+            raise ConfigurationError("agent_id is not given, and AIOCC_AGENT_ID is not set")
+        if not is_number(agent_id) or not MIN_AGENT_ID <= agent_id <= MAX_AGENT_ID:
+            refuse("agent_id", f"a whole number from {MIN_AGENT_ID} to {MAX_AGENT_ID}", kind(agent_id))
+        cell = self._guid_cell(agent_id, guid if guid is not None or agent_id != own.agent_id else own.guid)
+        if on_guid is not None:
+            cell.on_guid = on_guid
+        return Agent(self._desk, agent_id, cell, self._options)
+
+    def with_options(
+        self,
+        *,
+        deadline: float | None = None,
+        retry: RetryPolicy | None = None,
+        headers: Headers = (),
+    ) -> Client:
+        """Give a view of this client with other options; it shares everything and owns nothing.
+
+        Args:
+            deadline: Seconds for each call, in place of `Timeouts(total=...)`.
+            retry: In place of the service's.
+            headers: Added to every request.
+
+        Raises:
+            ConfigurationError: An option cannot be used.
+        """
+        view = object.__new__(type(self))
+        view.__dict__.update(self.__dict__)
+        view._options = CallOptions(
+            deadline=deadline if deadline is not None else self._options.deadline,
+            retry=retry if retry is not None else self._options.retry,
+            headers=self._options.headers + headers_option(headers),
+        )
+        return view
+
+    def _guid_cell(self, agent_id: int, guid: str | Secret | None) -> AgentGuid:
+        cell = self._agents.get(agent_id)
+        if cell is None:
+            if guid is None:
+                raise ConfigurationError(
+                    f"no GUID of agent {agent_id} is known: give client.agent({agent_id}, guid=...), "
+                    "or set AIOCC_AGENT_ID and AIOCC_AGENT_GUID"
+                )
+            cell = self._agents[agent_id] = AgentGuid(guid)
+        elif guid is not None:
+            cell.learn(guid)
+        return cell
+
+    def _service(self, name: str) -> Service:
+        if name not in SERVICES:
+            raise ConfigurationError(f"there is no service {name!r}: one of {', '.join(SERVICES)}")
+        service = self._services.get(name)
+        if service is None:
+            raise ConfigurationError(
+                f"the service {name} is not configured: give Client({name}=Service(...)), or set {url_variable(name)}"
+            )
+        return service
+
+    def _strategy(self, request: Request[Any]) -> Strategy | None:
+        name = request.operation.service
+        strategy = self._service(name).auth
+        if strategy is None and not isinstance(request, ServiceRequest):
+            raise ConfigurationError(
+                f"{request.operation.name} needs a credential: give Client({name}=Service(..., auth=...))"
+                + (", or use client.visitor(CookieToken(token))" if name == "webadapter" else "")
+            )
+        return strategy
+
+    def _open_line(self, name: str) -> Line:
+        service = self._service(name)
+        transport: Transport
+        if service.transport is not None:
+            transport = ForeignTransport(service.transport, server_name=service.server_name)
+        else:
+            transport = HttpxPools(service.pool, service.tls)
+        return self._line(name, service, transport)
+
+    def _line(self, name: str, service: Service, transport: Transport) -> Line:
+        ceiling = service.pool.max_connections
+        wished = service.concurrency or (ISALES_CONCURRENCY if name == "isales" else ceiling)
+        overridden = {key.lower() for key, _ in service.headers}
+        return Line(
+            name=name,
+            origin=service.origin,
+            prefix=service.prefix,
+            client_headers=CLIENT_HEADERS,
+            headers=(*(pair for pair in CLIENT_HEADERS if pair[0].lower() not in overridden), *service.headers),
+            strategy=service.auth,
+            transport=transport,
+            admission=Admission(min(wished, ceiling), max_wait=service.timeouts.queue, rate=service.rate),
+            token_lane=Admission(OWN_LANES // 2, max_wait=service.timeouts.token),
+            renewals=self._renewals,
+            timeouts=service.timeouts,
+            limits=service.limits,
+            retry=service.retry,
+        )
+
+    def __repr__(self) -> str:
+        return f"<Client {' '.join(f'{name}={service.origin}' for name, service in self._services.items())}>"

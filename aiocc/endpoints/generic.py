@@ -1,0 +1,132 @@
+"""Any other operation of a service: `client.request(...)`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+from aiocc.endpoints.gateway_codes import GATEWAY_CODES
+from aiocc.errors import ConfigurationError, InvalidRequestError
+from aiocc.protocol.checks import is_number, kind, refuse
+from aiocc.protocol.codes import CodeTable
+from aiocc.protocol.envelope import FABRIC, GATEWAY, ISALES, WEBADAPTER, EnvelopeRule
+from aiocc.protocol.operation import Effect, Operation, Request
+
+Scalar = str | int
+Pairs = Mapping[str, Scalar] | Iterable[tuple[str, Scalar]]
+
+ENVELOPES: Mapping[str, EnvelopeRule] = {
+    "webadapter": WEBADAPTER,
+    "gateway": GATEWAY,
+    "isales": ISALES,
+    "fabric": FABRIC,
+}
+"""The rule of a service's operations where none is named."""
+
+AGENT_PREFIX = "/agentgateway/resource/"
+
+_CODES: Mapping[str, CodeTable] = {"gateway": GATEWAY_CODES}
+_METHODS = ("GET", "POST", "PUT", "DELETE")
+_PATH = re.compile(r"/[A-Za-z0-9\-._~/{}:@!$&'()*+,;=]*")
+_PLACEHOLDER = re.compile(r"\{(\w*)\}")
+
+
+@frozen(kw_only=True)
+class ServiceRequest(Request[Mapping[str, Any]]):
+    """A request of an operation that has no module here; made by `service_request`."""
+
+    operation: Operation[Mapping[str, Any]]
+    params: Mapping[str, str] = field(factory=dict)
+    pairs: tuple[tuple[str, str], ...] = ()
+    json: Mapping[str, Any] | None = None
+    extra: tuple[tuple[str, str], ...] = ()
+
+    def path_params(self) -> Mapping[str, str]:
+        """Give the values for the path's placeholders."""
+        return self.params
+
+    def query(self) -> tuple[tuple[str, str], ...]:
+        """Give the query's raw pairs."""
+        return self.pairs
+
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """Give headers of this request alone."""
+        return self.extra
+
+    def payload(self) -> Mapping[str, Any] | None:
+        """Give the JSON object of the body."""
+        return self.json
+
+
+def service_request(
+    service: str,
+    method: str,
+    path: str,
+    *,
+    path_params: Mapping[str, Scalar] | None = None,
+    query: Pairs = (),
+    json: Mapping[str, Any] | None = None,
+    headers: tuple[tuple[str, str], ...] = (),
+    envelope: EnvelopeRule | None = None,
+    repeatable: bool = False,
+) -> ServiceRequest:
+    """Check and make a request of any operation.
+
+    Raises:
+        InvalidRequestError: A method, placeholder or value that cannot be sent.
+        ConfigurationError: The path would lead elsewhere.
+    """
+    if method not in _METHODS:
+        raise InvalidRequestError(f"method must be one of {', '.join(_METHODS)}, not {kind(method)}")
+    effect = Effect.READ if method == "GET" else (Effect.IDEMPOTENT if repeatable else Effect.CHANGE)
+    operation: Operation[Mapping[str, Any]] = Operation(
+        name=f"{service}.request",
+        log_name=path.rpartition("/")[2] or path,
+        service=service,
+        method=method,
+        path=_checked_path(path),
+        envelope=envelope or ENVELOPES[service],
+        structure=dict,
+        effect=effect,
+        codes=_CODES.get(service, {}),
+    )
+    pairs = query.items() if isinstance(query, Mapping) else query
+    return ServiceRequest(
+        operation=operation,
+        params=_checked_params(path, path_params or {}),
+        pairs=tuple((_scalar("query", name), _scalar(f"query {name}", value)) for name, value in pairs),
+        json=json,
+        extra=headers,
+    )
+
+
+def _checked_path(path: str) -> str:
+    if not _PATH.fullmatch(path) or path.startswith("//"):
+        raise ConfigurationError(
+            "path must begin with one '/', and hold neither a host, nor a query, nor percent-encoding: "
+            "values go into path_params= and query="
+        )
+    if any(segment in (".", "..") for segment in path.split("/")):
+        raise ConfigurationError("path must not hold '.' or '..'")
+    return path
+
+
+def _checked_params(path: str, given: Mapping[str, Scalar]) -> Mapping[str, str]:
+    wanted = set(_PLACEHOLDER.findall(path))
+    if wanted != set(given):
+        missing, unused = sorted(wanted - set(given)), sorted(set(given) - wanted)
+        raise InvalidRequestError(f"path_params must match the path's placeholders: missing {missing}, unused {unused}")
+    params = {name: _scalar(f"path_params {name}", value) for name, value in given.items()}
+    for name, text in params.items():
+        if text in ("", ".", ".."):
+            refuse(f"path_params {name}", "a segment of a path", "'.', '..' or empty text")
+    return params
+
+
+def _scalar(name: str, value: object) -> str:
+    if not isinstance(value, str) and not is_number(value):
+        refuse(name, "text or a whole number", kind(value))
+    return str(value)

@@ -1,0 +1,110 @@
+"""Send a note from one agent to others, at CC-Gateway.
+
+https://support.huaweicloud.com/intl/en-us/api-cec/cec_07_1205.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+import attrs
+from attrs import field, frozen
+
+from aiocc.call.line import Caller
+from aiocc.endpoints.gateway_codes import GATEWAY_CODES
+from aiocc.protocol.checks import is_number, kind, number, refuse, utf8_text
+from aiocc.protocol.codec import structure
+from aiocc.protocol.envelope import GATEWAY
+from aiocc.protocol.operation import Effect, Operation, Request
+
+MIN_AGENT_ID = 101
+MAX_AGENT_ID = 999999
+"""The oldest page says 59999, the newer ones this."""
+
+MAX_RECEIVERS = 100
+MAX_NOTE_BYTES = 1023
+
+
+@frozen
+class NoteReceipt:
+    """The gateway took the note. A receiver who is signed in gets an event for it."""
+
+
+def _receivers(value: object) -> object:
+    return tuple(value) if isinstance(value, Iterable) and not isinstance(value, str | bytes) else value
+
+
+def check_receivers(_: Any, attribute: attrs.Attribute[Any], value: object) -> None:
+    """Check 1 to 100 agents, each a whole number in range, none twice."""
+    limit = f"1 to {MAX_RECEIVERS} agent ids, each a whole number from {MIN_AGENT_ID} to {MAX_AGENT_ID}"
+    if not isinstance(value, tuple):
+        refuse(attribute.name, limit, kind(value))
+    if not 1 <= len(value) <= MAX_RECEIVERS:
+        refuse(attribute.name, limit, f"{len(value)} of them")
+    for agent_id in value:
+        if not is_number(agent_id) or not MIN_AGENT_ID <= agent_id <= MAX_AGENT_ID:
+            refuse(attribute.name, limit, f"one that is {kind(agent_id)}")
+    if len(set(value)) != len(value):
+        twice = next(agent_id for agent_id in value if value.count(agent_id) > 1)
+        refuse(attribute.name, "agent ids that differ", f"{twice} twice")
+
+
+@frozen
+class SendNote(Request[NoteReceipt]):
+    """Send a note from one agent to others.
+
+    Attributes:
+        to: 1 to 100 agents, none twice.
+        content: 0 to 1023 bytes of UTF-8.
+        agent_id: The sender, 101 to 999999; None for the agent that sends it.
+    """
+
+    to: tuple[int, ...] = field(converter=_receivers, validator=check_receivers)
+    content: str = field(validator=utf8_text(MAX_NOTE_BYTES))
+    agent_id: int | None = field(
+        default=None, kw_only=True, validator=number(MIN_AGENT_ID, MAX_AGENT_ID, optional=True)
+    )
+
+    operation: ClassVar[Operation[NoteReceipt]] = Operation(
+        name="send_note",
+        log_name="sendNoteletEx",
+        service="gateway",
+        method="POST",
+        path="/agentgateway/resource/onlineagent/{agent_id}/sendnoteletex",
+        envelope=GATEWAY,
+        structure=structure(NoteReceipt),
+        effect=Effect.MESSAGE,
+        codes=GATEWAY_CODES,
+        page="https://support.huaweicloud.com/intl/en-us/api-cec/cec_07_1205.html",
+    )
+
+    def path_params(self) -> Mapping[str, str]:
+        """Give the sender."""
+        return {"agent_id": str(self.agent_id)}
+
+    def payload(self) -> Mapping[str, Any]:
+        """Give the JSON object of the body: the receivers as the page's example has them, an array of numbers."""
+        return {"agentIds": self.to, "content": self.content}
+
+
+async def send_note(self: Caller, to: Iterable[int], content: str) -> NoteReceipt:
+    """Send a note from this agent, who must be signed in, to other agents.
+
+    Args:
+        to: 1 to 100 agents, each 101 to 999999, none twice.
+        content: 0 to 1023 bytes of UTF-8.
+
+    Returns:
+        A receipt: the gateway took the note.
+
+    Raises:
+        InvalidRequestError: An argument is outside its limit; nothing was sent.
+        NotSentError: Nothing left; repeating is safe.
+        AgentSignedOutError: The agent is not signed in, or its GUID is an old one (000-003, 100-006).
+        RejectedError: The gateway refused it, 100-001 for a wrong parameter.
+        DeliveryUnknownError: The note may have arrived, also after 100-007; it is not repeated by itself.
+
+    See https://support.huaweicloud.com/intl/en-us/api-cec/cec_07_1205.html
+    """
+    return (await self.send(SendNote(to, content))).unwrap()

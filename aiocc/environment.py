@@ -1,0 +1,121 @@
+"""A client's configuration from environment variables.
+
+`AIOCC_<SERVICE>_URL` configures a service; each secret can also be given as a file's path in `..._FILE`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from attrs import field, frozen
+
+from aiocc.auth import AkSk, AppKey, CookieToken
+from aiocc.errors import ConfigurationError
+from aiocc.options import Service
+from aiocc.secret import Secret
+from aiocc.transport.tls import TLS
+
+SERVICES = ("webadapter", "gateway", "isales", "fabric")
+
+
+@frozen(kw_only=True)
+class AgentSettings:
+    """What `client.agent()` and `client.sign_in()` use when called without arguments.
+
+    Attributes:
+        agent_id: The agent.
+        guid: Of its signed-in session.
+        password: For signing in.
+        phone: For signing in.
+    """
+
+    agent_id: int | None = None
+    guid: Secret | None = field(default=None)
+    password: Secret | None = field(default=None)
+    phone: str | None = None
+
+
+def url_variable(service: str) -> str:
+    """Give the variable that configures a service."""
+    return f"AIOCC_{service.upper()}_URL"
+
+
+def services_from(environ: Mapping[str, str]) -> dict[str, Service]:
+    """Make the services that the environment configures.
+
+    Raises:
+        ConfigurationError: None is configured, or one only in part; names the variables.
+    """
+    env = _Environment(environ)
+    services: dict[str, Service] = {}
+    for name in SERVICES:
+        url = env.text(url_variable(name))
+        if url is not None:
+            services[name] = _service(env, name, url)
+    if not services:
+        raise ConfigurationError(f"no service is configured: set one of {', '.join(map(url_variable, SERVICES))}")
+    return services
+
+
+def agent_from(environ: Mapping[str, str]) -> AgentSettings:
+    """Read the agent's variables.
+
+    Raises:
+        ConfigurationError: AIOCC_AGENT_ID is no whole number.
+    """
+    env = _Environment(environ)
+    agent_id = env.text("AIOCC_AGENT_ID")
+    if agent_id is not None and not (agent_id.isascii() and agent_id.isdigit()):
+        raise ConfigurationError("AIOCC_AGENT_ID must be a whole number")
+    return AgentSettings(
+        agent_id=None if agent_id is None else int(agent_id),
+        guid=env.secret("AIOCC_AGENT_GUID"),
+        password=env.secret("AIOCC_AGENT_PASSWORD"),
+        phone=env.text("AIOCC_AGENT_PHONE"),
+    )
+
+
+def _service(env: _Environment, name: str, url: str) -> Service:
+    ca_file = env.text(f"AIOCC_{name.upper()}_CA_FILE") or env.text("AIOCC_CA_FILE")
+    auth: CookieToken | AkSk | AppKey | None = None
+    if name == "webadapter":
+        token = env.secret("AIOCC_WEBADAPTER_TOKEN")
+        auth = CookieToken(token) if token is not None else None
+    elif name == "isales":
+        auth = AkSk(env.required("AIOCC_ISALES_ACCESS_KEY"), env.required("AIOCC_ISALES_SECRET_KEY"))
+    elif name == "fabric":
+        auth = AppKey(
+            env.required("AIOCC_FABRIC_APP_KEY"),
+            env.required("AIOCC_FABRIC_APP_SECRET"),
+            token_url=env.text("AIOCC_FABRIC_TOKEN_URL"),
+        )
+    return Service(url, auth=auth, tls=TLS(ca_file=ca_file))
+
+
+class _Environment:
+    """Reads variables; empty ones count as not set."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    def text(self, name: str) -> str | None:
+        return self._environ.get(name, "").strip() or None
+
+    def secret(self, name: str) -> Secret | None:
+        """Read a secret from its variable, or from the file that `<name>_FILE` names."""
+        value, file = self.text(name), self.text(f"{name}_FILE")
+        if value is not None and file is not None:
+            raise ConfigurationError(f"{name} and {name}_FILE are both set: set one")
+        if file is not None:
+            try:
+                value = Path(file).read_text("utf-8").removesuffix("\n").removesuffix("\r")
+            except (OSError, UnicodeDecodeError) as error:
+                raise ConfigurationError(f"{name}_FILE could not be read ({type(error).__name__})") from None
+        return None if value is None else Secret(value)
+
+    def required(self, name: str) -> Secret:
+        value = self.secret(name)
+        if value is None:
+            raise ConfigurationError(f"{name} (or {name}_FILE) is not set, and its service's URL is")
+        return value

@@ -1,0 +1,127 @@
+"""A service as its user describes it."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Iterable, Mapping
+
+import httpx
+from attrs import field, frozen
+
+from aiocc.auth.strategy import Strategy
+from aiocc.call.admission import Rate
+from aiocc.errors import ConfigurationError
+from aiocc.protocol.limits import AnswerLimits, PoolLimits, Timeouts, optional_positive_whole
+from aiocc.protocol.messages import Origin, parse_url
+from aiocc.protocol.retry import RetryPolicy
+from aiocc.secret import Secret
+from aiocc.transport.tls import TLS
+
+_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_FRAMING = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection", "upgrade", "te"})
+
+Headers = Mapping[str, str] | Iterable[tuple[str, str]]
+
+
+def headers_option(headers: Headers) -> tuple[tuple[str, str], ...]:
+    """Check extra headers.
+
+    Raises:
+        ConfigurationError: A name or value that no header may have, or a header that the client itself sets.
+    """
+    pairs = tuple(headers.items() if isinstance(headers, Mapping) else headers)
+    for name, value in pairs:
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise ConfigurationError(f"headers: {name!r} is no header name")
+        if name.lower() in _FRAMING:
+            raise ConfigurationError(f"headers: {name} is set by the client itself")
+        if not isinstance(value, str) or not value.isascii() or not value.isprintable() or value != value.strip():
+            raise ConfigurationError(f"headers: the value of {name} has characters that no header may carry")
+    return pairs
+
+
+@frozen(init=False, kw_only=True)
+class Service:
+    """One of the four services: where it is, how to authenticate, what it may cost.
+
+    Attributes:
+        url: https address, with a path prefix where there is one.
+        auth: The strategy, None where each visitor or agent brings its own.
+        headers: Sent with every request, `X-TenantSpaceID` for example.
+        pool: How many connections, and for how long.
+        timeouts: In seconds.
+        limits: What an answer may cost.
+        retry: What is repeated by itself.
+        concurrency: Calls on their way at once; None for as many as connections, or 10 at iSales, as its page advises.
+        rate: How often calls may go; None for as often as they come.
+        tls: How the host proves who it is, or an `ssl.SSLContext`.
+        transport: Any `httpx.AsyncBaseTransport` in place of the pool; it stays the caller's to close.
+        insecure_http: Allow http to more than a literal loopback address.
+    """
+
+    url: str
+    auth: Strategy | None = None
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=lambda pairs: repr([name for name, _ in pairs]))
+    pool: PoolLimits
+    timeouts: Timeouts
+    limits: AnswerLimits
+    retry: RetryPolicy
+    concurrency: int | None = field(default=None, validator=optional_positive_whole)
+    rate: Rate | None = None
+    tls: TLS | ssl.SSLContext
+    transport: httpx.AsyncBaseTransport | None = None
+    insecure_http: bool = False
+    origin: Origin = field(repr=False)
+    prefix: str = field(repr=False)
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        auth: Strategy | None = None,
+        headers: Headers = (),
+        pool: PoolLimits | None = None,
+        timeouts: Timeouts | None = None,
+        limits: AnswerLimits | None = None,
+        retry: RetryPolicy | None = None,
+        concurrency: int | None = None,
+        rate: Rate | None = None,
+        tls: TLS | ssl.SSLContext | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        insecure_http: bool = False,
+    ) -> None:
+        if transport is not None and (pool is not None or tls is not None):
+            raise ConfigurationError("transport= brings its own pool and TLS: leave pool= and tls= out")
+        origin, prefix = parse_url(url, what="url")
+        if origin.scheme == "http" and not insecure_http and not origin.is_loopback:
+            raise ConfigurationError(
+                "url must be https, except to a literal loopback address or with insecure_http=True"
+            )
+        if auth is not None and not isinstance(auth, Strategy):
+            raise ConfigurationError(f"auth must be a strategy of aiocc.auth, not {_kind(auth)}")
+        self.__attrs_init__(
+            url=url,
+            auth=auth,
+            headers=headers_option(headers),
+            pool=pool or PoolLimits(),
+            timeouts=timeouts or Timeouts(),
+            limits=limits or AnswerLimits(),
+            retry=retry or RetryPolicy(),
+            concurrency=concurrency,
+            rate=rate,
+            tls=tls if tls is not None else TLS(),
+            transport=transport,
+            insecure_http=insecure_http,
+            origin=origin,
+            prefix=prefix,
+        )
+
+    @property
+    def server_name(self) -> str | None:
+        """The name in the host's certificate, where that is not the host of the URL."""
+        return self.tls.server_name if isinstance(self.tls, TLS) else None
+
+
+def _kind(value: object) -> str:
+    return "text: wrap it in its strategy" if isinstance(value, str | Secret) else f"a {type(value).__name__}"

@@ -1,0 +1,101 @@
+"""The checks of arguments, as attrs validators: each error names the field, the limit and what was given."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from aiocc.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import attrs
+
+    Check = Callable[[Any, attrs.Attribute[Any], Any], None]
+
+
+def refuse(field: str, limit: str, given: str) -> NoReturn:
+    """Raise the one error for an argument outside its limit. `given` describes the value, it never shows it."""
+    raise InvalidRequestError(f"{field} must be {limit}, not {given}")
+
+
+def kind(value: object) -> str:
+    """Describe a value without showing it."""
+    if value is None:
+        return "None"
+    if isinstance(value, bool):
+        return "a bool"
+    if isinstance(value, int):
+        return f"{value}" if abs(value) < 10**12 else "a far larger number"
+    if isinstance(value, str):
+        return f"text of {len(value)} characters" if value else "empty text"
+    return f"a {type(value).__name__}"
+
+
+def text(minimum: int, maximum: int | None, *, optional: bool = False) -> Check:
+    """Check text by its number of characters."""
+    size = f"{minimum} to {maximum}" if maximum is not None else f"at least {minimum}"
+    limit = f"text of {size} characters" + (" or None" if optional else "")
+
+    def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if value is None and optional:
+            return
+        if not isinstance(value, str) or len(value) < minimum or (maximum is not None and len(value) > maximum):
+            refuse(attribute.name, limit, kind(value))
+        _encodable(attribute.name, value)
+
+    return check
+
+
+def utf8_text(maximum: int) -> Check:
+    """Check text by its number of bytes in UTF-8; empty text is allowed."""
+    limit = f"text of 0 to {maximum} bytes of UTF-8"
+
+    def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if not isinstance(value, str):
+            refuse(attribute.name, limit, kind(value))
+        size = len(_encodable(attribute.name, value))
+        if size > maximum:
+            refuse(attribute.name, limit, f"text of {size} bytes")
+
+    return check
+
+
+def number(minimum: int, maximum: int | None = None, *, optional: bool = False) -> Check:
+    """Check a whole number; a bool is none."""
+    limit = (
+        f"a whole number from {minimum} to {maximum}" if maximum is not None else f"a whole number over {minimum - 1}"
+    )
+    if optional:
+        limit += " or None"
+
+    def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if value is None and optional:
+            return
+        if not is_number(value) or value < minimum or (maximum is not None and value > maximum):
+            refuse(attribute.name, limit, kind(value))
+
+    return check
+
+
+def one_of(*allowed: str, optional: bool = False) -> Check:
+    """Check that text is one of a few."""
+    limit = " or ".join(repr(word) for word in allowed) + (" or None" if optional else "")
+
+    def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if not (value is None and optional) and value not in allowed:
+            refuse(attribute.name, limit, kind(value))
+
+    return check
+
+
+def is_number(value: object) -> bool:
+    """Whether this is a whole number, which a bool is not."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _encodable(field: str, value: str) -> bytes:
+    try:
+        return value.encode()
+    except UnicodeEncodeError:
+        refuse(field, "text that UTF-8 can encode", "text with a lone surrogate")

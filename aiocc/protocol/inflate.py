@@ -1,0 +1,85 @@
+"""Content codings, undone within bounds."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Final
+
+from aiocc.delivery import Reason
+from aiocc.protocol.messages import Fault
+
+_GZIP_OR_ZLIB: Final = 47
+"""zlib's window bits for "gzip or zlib, whichever its header says"."""
+
+
+class Body:
+    """Collects a body piece by piece and undoes its content coding, never holding more than the limit.
+
+    Args:
+        codings: Every Content-Encoding header.
+        declared: Content-Length, or None.
+        limit: Bytes, with the coding and without it.
+
+    Raises:
+        Fault: TOO_MANY_CODINGS for more than one, or one that was not asked for; BODY_TOO_LARGE by its
+            declared length already.
+    """
+
+    __slots__ = ("_coded", "_inflater", "_limit", "_pieces", "_raw", "_received", "_size")
+
+    def __init__(self, *, codings: list[str], declared: str | None, limit: int) -> None:
+        names = [name for value in codings for c in value.split(",") if (name := c.strip().lower()) != "identity"]
+        names = [name for name in names if name]
+        if len(names) > 1 or (names and names[0] not in ("gzip", "x-gzip", "deflate")):
+            raise Fault(Reason.TOO_MANY_CODINGS, f"Content-Encoding {', '.join(names)[:80]!r}")
+        if declared is not None and declared.isdigit() and (len(declared) > 18 or int(declared) > limit):
+            raise Fault(Reason.BODY_TOO_LARGE, f"declared {declared[:20]} bytes, limit {limit}")
+        self._limit = limit
+        self._coded = bool(names)
+        self._raw = names == ["deflate"]
+        self._inflater = zlib.decompressobj(_GZIP_OR_ZLIB) if names else None
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._received = 0
+
+    def feed(self, data: bytes) -> None:
+        """Take the next piece as it came.
+
+        Raises:
+            Fault: BODY_TOO_LARGE or BROKEN_CODING.
+        """
+        self._received += len(data)
+        if self._received > self._limit:
+            raise Fault(Reason.BODY_TOO_LARGE, f"over {self._limit} bytes")
+        if self._inflater is None:
+            self._keep(data)
+            return
+        if self._raw and data:
+            # "deflate" is zlib's format; some servers send the bare stream, which starts otherwise.
+            self._raw = False
+            if data[0] & 0x0F != 8:
+                self._inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+        try:
+            self._keep(self._inflater.decompress(data, self._limit - self._size + 1))
+        except zlib.error:
+            raise Fault(Reason.BROKEN_CODING) from None
+
+    def finish(self) -> bytes:
+        """Give the whole body.
+
+        Raises:
+            Fault: TRUNCATED_CODING when the compressed stream has no end, BROKEN_CODING when more follows it.
+        """
+        if self._inflater is not None and self._received:
+            if not self._inflater.eof:
+                raise Fault(Reason.TRUNCATED_CODING)
+            if self._inflater.unused_data:
+                raise Fault(Reason.BROKEN_CODING, "data after the end of the compressed stream")
+        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+
+    def _keep(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._size > self._limit:
+            raise Fault(Reason.BODY_TOO_LARGE, f"over {self._limit} bytes once decoded")
+        if data:
+            self._pieces.append(data)

@@ -1,0 +1,68 @@
+"""One line for three in the morning: what to do now."""
+
+from __future__ import annotations
+
+from aiocc.delivery import Delivery, Reason
+from aiocc.protocol.operation import Effect
+
+_NOT_SENT = {
+    Reason.CONNECTION_REFUSED: "Check that the service runs at this address and port.",
+    Reason.CONNECT_FAILED: "Check the address and the network between.",
+    Reason.CONNECT_TIMEOUT: "Check the address, the network and its firewalls.",
+    Reason.DNS_FAILURE: "Check the host name in the service's URL.",
+    Reason.CERTIFICATE_UNTRUSTED: "Give the authority that signed it as TLS(ca_file=...) or AIOCC_CA_FILE.",
+    Reason.CERTIFICATE_EXPIRED: "Have the service's certificate renewed, and check this machine's clock.",
+    Reason.CERTIFICATE_HOST_MISMATCH: "Use the name in the certificate, or give it as TLS(server_name=...).",
+    Reason.TLS_VERSION: "Have the service offer TLS 1.2 or newer.",
+    Reason.TLS_FAILED: "Check that the port speaks TLS, and whether it asks for a client certificate.",
+    Reason.QUEUE_TIMEOUT: "Send less at once, or raise PoolLimits(max_connections=...), Timeouts(queue=...).",
+    Reason.QUEUE_FULL: "Send less at once, or raise PoolLimits(max_connections=...).",
+    Reason.CREDENTIAL_UNAVAILABLE: "See this error's cause: no credential could be had.",
+    Reason.UNAVAILABLE: "Wait until the host takes connections again.",
+    Reason.DEADLINE: "Give the call more time, or find out what is slow.",
+    Reason.CLIENT_CLOSED: "Make the call before the client is closed.",
+}
+
+_REJECTED = {
+    Reason.UNAUTHORIZED: "Check the credential and what it is entitled to.",
+    Reason.AGENT_SIGNED_OUT: "Sign the agent in again, and use the GUID of that sign-in.",
+    Reason.RATE_LIMITED: "Wait, then send it again more slowly.",
+    Reason.REDIRECTED: "Redirects are never followed: correct the service's URL.",
+    Reason.FORBIDDEN: "Ask the operator whether this address is let through and the credential entitled.",
+    Reason.CLIENT_STATUS: "Check the service's URL and the arguments.",
+    Reason.SERVICE_CODE: "Correct what the description names, then send it again.",
+    Reason.UNKNOWN_CODE: "Look the code up with the operator, then decide.",
+}
+
+
+def next_step(*, delivery: Delivery, reason: Reason, effect: Effect, trace: str = "", advice: str = "") -> str:
+    """Say what to do now.
+
+    Args:
+        delivery: What is known.
+        reason: Why.
+        effect: Of the operation.
+        trace: How the application finds the request in the vendor's records.
+        advice: What the operation's page says of this status.
+    """
+    if delivery is Delivery.NOT_SENT:
+        line = f"Nothing was sent; repeating is safe. {_NOT_SENT.get(reason, 'See the reason.')}"
+    elif delivery is Delivery.REJECTED:
+        line = f"Nothing was done. {_REJECTED.get(reason, 'See the description.')}"
+    elif delivery is Delivery.ACCEPTED:
+        line = "It was done. Do not repeat. Only the answer's payload could not be read."
+    else:
+        line = _unknown(effect, trace)
+    return f"{line} The service's page: {advice}" if advice else line
+
+
+def _unknown(effect: Effect, trace: str) -> str:
+    if effect.harmless:
+        return "Nothing was changed by it; repeating is safe."
+    if effect is Effect.CALL:
+        find = f" {trace}" if trace else " Ask the contact centre before anyone dials again."
+        return f"The call may be ringing. Do not repeat.{find}"
+    if effect is Effect.CHANGE:
+        return "It may have been done. Do not repeat it before the contact centre was looked at."
+    find = f" {trace}" if trace else " Check with the receiver before sending it again."
+    return f"The message may have arrived; a repeat may bring it twice.{find}"

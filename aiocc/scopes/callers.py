@@ -1,0 +1,125 @@
+"""The visitor and the agent: callers with a credential of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import attrs
+
+from aiocc.auth.agent_guid import AgentGuid
+from aiocc.auth.strategy import Strategy
+from aiocc.call.desk import Desk
+from aiocc.call.line import CallOptions
+from aiocc.endpoints.click_to_dial import click_to_dial
+from aiocc.endpoints.generic import AGENT_PREFIX, Pairs, Scalar, service_request
+from aiocc.endpoints.leave_message import leave_message
+from aiocc.endpoints.send_note import SendNote, send_note
+from aiocc.errors import InvalidRequestError
+from aiocc.outcome import Outcome
+from aiocc.protocol.envelope import EnvelopeRule
+from aiocc.protocol.operation import Request
+
+T = TypeVar("T")
+
+
+class Visitor:
+    """One web visitor, on the client's pools. Made by `client.visitor(...)`, cheap enough for every request."""
+
+    __slots__ = ("_desk", "_options", "_strategy")
+
+    def __init__(self, desk: Desk, strategy: Strategy, options: CallOptions) -> None:
+        self._desk = desk
+        self._strategy = strategy
+        self._options = options
+
+    async def send(self, request: Request[T]) -> Outcome[T]:
+        """Perform a request at the web adapter as this visitor.
+
+        Raises:
+            InvalidRequestError: The request is another service's.
+        """
+        if request.operation.service != "webadapter":
+            raise InvalidRequestError(f"{request.operation.name} is no operation of a visitor: use the client")
+        return await self._desk.perform(request, self._strategy, self._options)
+
+    leave_message = leave_message
+    click_to_dial = click_to_dial
+
+    def __repr__(self) -> str:
+        return f"<Visitor {self._strategy!r}>"
+
+
+class Agent:
+    """One signed-in agent, on the client's pools. Made by `client.agent(...)`.
+
+    Attributes:
+        agent_id: The agent.
+    """
+
+    __slots__ = ("_desk", "_options", "_strategy", "agent_id")
+
+    def __init__(self, desk: Desk, agent_id: int, strategy: AgentGuid, options: CallOptions) -> None:
+        self._desk = desk
+        self._strategy = strategy
+        self._options = options
+        self.agent_id = agent_id
+
+    async def send(self, request: Request[T]) -> Outcome[T]:
+        """Perform a request at the gateway as this agent.
+
+        Raises:
+            InvalidRequestError: The request is another service's, or another agent's.
+        """
+        return await self._desk.perform(self.own(request), self._strategy, self._options)
+
+    def own(self, request: Request[T]) -> Request[T]:
+        """Give the request with this agent as its sender."""
+        if request.operation.service != "gateway":
+            raise InvalidRequestError(f"{request.operation.name} is no operation of an agent: use the client")
+        if not isinstance(request, SendNote) or request.agent_id == self.agent_id:
+            return request
+        if request.agent_id is not None:
+            raise InvalidRequestError(f"agent_id must be {self.agent_id}, this agent's, not {request.agent_id}")
+        return attrs.evolve(request, agent_id=self.agent_id)  # type: ignore[return-value]  # the same class
+
+    send_note = send_note
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        path_params: Mapping[str, Scalar] | None = None,
+        query: Pairs = (),
+        json: Mapping[str, Any] | None = None,
+        envelope: EnvelopeRule | None = None,
+        repeatable: bool = False,
+    ) -> Mapping[str, Any]:
+        """Perform any other operation of the gateway as this agent; see `Client.request`.
+
+        Args:
+            method: GET, POST, PUT or DELETE.
+            path: Below `/agentgateway/resource/`: `onlineagent/{agent_id}/saybusy`; `{agent_id}` is this agent.
+            path_params: Values for other placeholders.
+            query: Raw pairs.
+            json: The JSON object of the body.
+            envelope: How the answer is opened, where not by `retcode`.
+            repeatable: Whether doing it twice does no harm, so that it may be repeated.
+        """
+        full = path if path.startswith("/") else AGENT_PREFIX + path
+        own = {"agent_id": self.agent_id} if "{agent_id}" in full else {}
+        request = service_request(
+            "gateway",
+            method,
+            full,
+            path_params={**own, **(path_params or {})},
+            query=query,
+            json=json,
+            envelope=envelope,
+            repeatable=repeatable,
+        )
+        return (await self.send(request)).unwrap()
+
+    def __repr__(self) -> str:
+        return f"<Agent {self.agent_id}>"

@@ -1,0 +1,89 @@
+"""One type for whatever must never be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hmac import compare_digest
+from typing import Final, NoReturn
+
+from aiocc.errors import ConfigurationError
+
+HIDDEN: Final = "***"
+
+
+class Secret:
+    """Text that hides itself in `repr`, `str`, format, pickle and `attrs.asdict`.
+
+    Read it with `reveal()` at the last moment, and keep the result in no variable that lives across an await.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Give the text itself."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return f"Secret({HIDDEN!r})"
+
+    def __str__(self) -> str:
+        return HIDDEN
+
+    def __format__(self, spec: str) -> str:
+        return format(HIDDEN, spec)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return compare_digest(self._text.encode("utf-8", "surrogatepass"), other._text.encode("utf-8", "surrogatepass"))
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._text))
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret is not pickled: hand over what it was made from")
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
+
+
+def scrub(text: str, secrets: Iterable[str]) -> str:
+    """Take secrets out of foreign text that may echo them. Fragments under 6 characters are no secret."""
+    for secret in secrets:
+        if len(secret) >= 6:
+            text = text.replace(secret, HIDDEN)
+    return text
+
+
+def header_secret(name: str, value: object) -> Secret:
+    """Check a credential that will travel in a header, and hide it.
+
+    Args:
+        name: What the user calls it; the only thing an error shows.
+        value: A str or a Secret. One trailing newline, as files have it, is stripped.
+
+    Raises:
+        ConfigurationError: It is empty, not text, or has characters that no header may carry.
+    """
+    if isinstance(value, Secret):
+        value = value.reveal()
+    if not isinstance(value, str):
+        raise ConfigurationError(f"{name} must be text, not {type(value).__name__}")
+    value = value.removesuffix("\n").removesuffix("\r")
+    if not value:
+        raise ConfigurationError(f"{name} is empty")
+    if not value.isascii() or not value.isprintable() or value != value.strip():
+        raise ConfigurationError(
+            f"{name} has characters that no HTTP header may carry (line breaks, controls, "
+            f"blanks at its ends, or text outside ASCII); its length is {len(value)}"
+        )
+    return Secret(value)

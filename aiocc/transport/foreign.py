@@ -1,0 +1,207 @@
+"""The adapter for any `httpx.AsyncBaseTransport`: a proxy, HTTP/2, an ASGI application, a mock.
+
+httpx says less than a transport of our own. What left is told by httpcore's trace events where they come;
+where they do not, NOT_SENT is claimed only for the exceptions that prove it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from typing import Any, Final, cast
+
+import anyio
+import httpx
+
+from aiocc.delivery import Phase, Reason
+from aiocc.protocol.inflate import Body
+from aiocc.protocol.limits import AnswerLimits, PoolLimits, Timeouts
+from aiocc.protocol.messages import Answer, AnswerHead, Fault, Origin, Wire, WireRequest
+from aiocc.transport.foreign_errors import PROVE_NOTHING_LEFT, name_fault
+from aiocc.transport.tls import TLS, ssl_context
+
+OWN_LANES: Final = 8
+"""Connections beyond a service's ceiling, for lanes that must not wait behind business calls."""
+
+_CLOSE_GRACE: Final = 1.0
+
+
+class ForeignTransport:
+    """Exchanges requests over an httpx transport.
+
+    Args:
+        transport: Whoever made it closes it.
+        server_name: The name in the host's certificate, where that is not the host of the URL.
+    """
+
+    def __init__(self, transport: httpx.AsyncBaseTransport, *, server_name: str | None = None) -> None:
+        self._transport = transport
+        self._extensions: dict[str, Any] = {} if server_name is None else {"sni_hostname": server_name}
+        # httpx's own transport reports each step; of any other one it is not known whether it does.
+        self._reports = type(transport) is httpx.AsyncHTTPTransport
+
+    async def exchange(
+        self,
+        request: WireRequest,
+        wire: Wire,
+        *,
+        deadline: float,
+        timeouts: Timeouts,
+        limits: AnswerLimits,
+        on_head: Callable[[AnswerHead], None],
+    ) -> Answer:
+        """Send a request once and read its answer to the end; see `Transport`."""
+        trace = _Trace(wire)
+        if not self._reports:
+            trace.sent()
+        fault = Fault(Reason.DEADLINE)
+        try:
+            with anyio.CancelScope(deadline=deadline):
+                return await self._exchange(self._outgoing(request, timeouts, trace), wire, limits, on_head)
+        except Fault as own:
+            fault = own
+        except Exception as error:  # noqa: BLE001 - the one door: every foreign error changes its name here
+            if isinstance(error, PROVE_NOTHING_LEFT) and not trace.events_told_of_sending:
+                wire.left, wire.left_at = False, None
+            fault = name_fault(error, wire)
+        except BaseException as cancellation:  # noqa: BLE001 - passed on
+            # Its traceback would carry the foreign frames, and their locals hold the request's headers.
+            raise cancellation.with_traceback(None) from None
+        # Raised out here, so that the foreign error is not kept as its context either.
+        raise fault
+
+    async def aclose(self) -> None:
+        """Leave the transport open: it is its maker's."""
+
+    def _outgoing(self, request: WireRequest, timeouts: Timeouts, trace: _Trace) -> httpx.Request:
+        times = {
+            "connect": timeouts.connect,
+            "read": timeouts.read,
+            "write": timeouts.read,
+            "pool": timeouts.queue,
+        }
+        return httpx.Request(
+            request.method,
+            f"{request.origin}{request.target}",
+            headers=request.headers,
+            content=request.body,
+            extensions={
+                "timeout": times,
+                "trace": trace,
+                "target": request.target.encode("ascii"),
+                **self._extensions,
+            },
+        )
+
+    async def _exchange(
+        self, outgoing: httpx.Request, wire: Wire, limits: AnswerLimits, on_head: Callable[[AnswerHead], None]
+    ) -> Answer:
+        response = await self._transport.handle_async_request(outgoing)
+        try:
+            wire.phase = Phase.READ_ANSWER
+            head = _head(response, limits.headers)
+            on_head(head)
+            body = Body(
+                codings=head.all_headers("content-encoding"),
+                declared=head.header("content-length"),
+                limit=limits.body,
+            )
+            async for piece in cast("AsyncIterator[bytes]", response.stream):
+                body.feed(piece)
+            answer = Answer(head, body.finish())
+        finally:
+            with anyio.CancelScope(shield=True, deadline=anyio.current_time() + _CLOSE_GRACE):
+                await response.aclose()
+        wire.phase = Phase.DONE
+        return answer
+
+
+class HttpxPools:
+    """One `httpx.AsyncHTTPTransport` for each origin, owned here.
+
+    httpx's pool knows no maximum age and no maximum of requests; of `PoolLimits` it takes the other figures.
+    """
+
+    def __init__(self, pool: PoolLimits, tls: TLS | Any) -> None:
+        self._pool = pool
+        self._tls = tls
+        self._by_origin: dict[Origin, tuple[httpx.AsyncHTTPTransport, ForeignTransport]] = {}
+
+    async def exchange(
+        self,
+        request: WireRequest,
+        wire: Wire,
+        *,
+        deadline: float,
+        timeouts: Timeouts,
+        limits: AnswerLimits,
+        on_head: Callable[[AnswerHead], None],
+    ) -> Answer:
+        """Send a request once over its origin's pool; see `Transport`."""
+        assert request.origin is not None
+        return await self._transport(request.origin).exchange(
+            request, wire, deadline=deadline, timeouts=timeouts, limits=limits, on_head=on_head
+        )
+
+    async def aclose(self) -> None:
+        """Close every pool."""
+        opened, self._by_origin = self._by_origin, {}
+        for owned, _ in opened.values():
+            await owned.aclose()
+
+    def _transport(self, origin: Origin) -> ForeignTransport:
+        if (known := self._by_origin.get(origin)) is not None:
+            return known[1]
+        server_name = self._tls.server_name if isinstance(self._tls, TLS) else None
+        owned = httpx.AsyncHTTPTransport(
+            verify=self._context(origin),
+            trust_env=False,
+            limits=httpx.Limits(
+                max_connections=self._pool.max_connections + OWN_LANES,
+                max_keepalive_connections=self._pool.max_idle,
+                keepalive_expiry=self._pool.idle_expiry,
+            ),
+        )
+        foreign = ForeignTransport(owned, server_name=server_name)
+        self._by_origin[origin] = owned, foreign
+        return foreign
+
+    def _context(self, origin: Origin) -> Any:
+        if origin.scheme != "https":
+            return False
+        return ssl_context(self._tls) if isinstance(self._tls, TLS) else self._tls
+
+
+class _Trace:
+    """Takes httpcore's trace events, and keeps `Wire` true."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self.events_told_of_sending = False
+
+    def sent(self) -> None:
+        self.wire.left = True
+        self.wire.left_at = datetime.now(UTC)
+
+    async def __call__(self, name: str, info: object) -> None:
+        wire = self.wire
+        step = name.partition(".")[2]
+        if step == "connect_tcp.started":
+            wire.phase, wire.reused = Phase.CONNECT, False
+        elif step == "start_tls.started":
+            wire.phase = Phase.TLS
+        elif step == "send_request_headers.started":
+            self.events_told_of_sending = True
+            wire.phase = Phase.WRITE
+            wire.reused = wire.reused is None
+            self.sent()
+        elif step == "receive_response_headers.started":
+            wire.phase = Phase.AWAIT_ANSWER
+
+
+def _head(response: httpx.Response, limit: int) -> AnswerHead:
+    raw = response.headers.raw
+    if sum(len(name) + len(value) + 4 for name, value in raw) > limit:
+        raise Fault(Reason.HEAD_TOO_LARGE, f"over {limit} bytes")
+    pairs = [(name.decode("latin-1").lower(), value.decode("latin-1").strip()) for name, value in raw]
+    return AnswerHead(response.status_code, pairs)

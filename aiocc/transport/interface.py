@@ -1,0 +1,40 @@
+"""What `aiocc.call` asks of a transport."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from aiocc.protocol.limits import AnswerLimits, Timeouts
+from aiocc.protocol.messages import Answer, AnswerHead, Wire, WireRequest
+
+
+class Transport(Protocol):
+    """Exchanges requests for answers."""
+
+    async def exchange(
+        self,
+        request: WireRequest,
+        wire: Wire,
+        *,
+        deadline: float,
+        timeouts: Timeouts,
+        limits: AnswerLimits,
+        on_head: Callable[[AnswerHead], None],
+    ) -> Answer:
+        """Send a request once and read its answer to the end.
+
+        Args:
+            request: Complete: its origin is set, its headers hold Host and Content-Length.
+            wire: Kept up to date at every step, so that it is true also when this is cancelled.
+            deadline: On the event loop's clock.
+            timeouts: For connecting, and between two pieces of an answer.
+            limits: What the answer may cost.
+            on_head: Called as soon as the answer's head is there.
+
+        Raises:
+            Fault: There is no answer, or none that can be read.
+        """
+
+    async def aclose(self) -> None:
+        """Close what this transport owns."""

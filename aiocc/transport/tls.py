@@ -1,0 +1,81 @@
+"""TLS settings, and the one `SSLContext` that is built for each of them."""
+
+from __future__ import annotations
+
+import ssl
+import warnings
+from functools import lru_cache
+from os import PathLike, fspath
+from pathlib import Path
+
+from attrs import field, frozen
+
+from aiocc.errors import ConfigurationError
+
+CertificateFiles = str | tuple[str, str] | tuple[str, str, str]
+
+
+def _path(value: str | PathLike[str] | None) -> str | None:
+    return None if value is None else fspath(value)
+
+
+@frozen(kw_only=True)
+class TLS:
+    """How a host proves who it is. TLS 1.2 or newer, always verified unless told otherwise.
+
+    Attributes:
+        ca_file: PEM file of an authority to trust besides the system's (which SSL_CERT_FILE and SSL_CERT_DIR
+            replace, as everywhere in OpenSSL).
+        client_cert: PEM file of a client certificate with its key, or (certificate, key), or these and the
+            key's password.
+        server_name: The name in the host's certificate, where that is not the host of the URL.
+        insecure_no_verify: Trust anyone. For a laboratory; warns.
+    """
+
+    ca_file: str | None = field(default=None, converter=_path)
+    client_cert: CertificateFiles | None = field(default=None, repr=lambda value: "None" if value is None else "***")
+    server_name: str | None = None
+    insecure_no_verify: bool = False
+
+
+@lru_cache(maxsize=64)
+def ssl_context(tls: TLS) -> ssl.SSLContext:
+    """Build the context of these settings; built once, since that takes some 25 ms, and shared.
+
+    Raises:
+        ConfigurationError: A file cannot be read or holds no certificate.
+    """
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    if tls.ca_file is not None:
+        _load_authority(context, tls.ca_file)
+    if tls.client_cert is not None:
+        _load_client_certificate(context, tls.client_cert)
+    if tls.insecure_no_verify:
+        warnings.warn(
+            "TLS(insecure_no_verify=True): anyone on the way can read and change every call",
+            stacklevel=2,
+        )
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _load_authority(context: ssl.SSLContext, file: str) -> None:
+    if not Path(file).is_file():
+        raise ConfigurationError(f"ca_file: there is no file {file!r}")
+    try:
+        context.load_verify_locations(cafile=file)
+    except (ssl.SSLError, OSError) as error:
+        raise ConfigurationError(f"ca_file: {file!r} holds no certificate in PEM ({type(error).__name__})") from None
+
+
+def _load_client_certificate(context: ssl.SSLContext, files: CertificateFiles) -> None:
+    certificate, key, password = (*((files,) if isinstance(files, str) else files), None, None)[:3]
+    try:
+        context.load_cert_chain(certificate, key, password)
+    except (ssl.SSLError, OSError) as error:
+        raise ConfigurationError(
+            f"client_cert: {certificate!r} and its key could not be loaded ({type(error).__name__})"
+        ) from None
