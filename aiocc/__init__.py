@@ -42,6 +42,7 @@ from aiocc.outcome import Outcome
 from aiocc.protocol.limits import AnswerLimits, PoolLimits, Timeouts
 from aiocc.protocol.retry import RetryPolicy
 from aiocc.scopes.callers import Agent, Visitor
+from aiocc.scopes.notes import Note, NoteRun, Report
 from aiocc.secret import Secret
 from aiocc.transport.tls import TLS
 from aiocc.version import __version__
@@ -78,7 +79,9 @@ __all__ = [
     "MediaAbility",
     "MessageReceipt",
     "NotSentError",
+    "Note",
     "NoteReceipt",
+    "NoteRun",
     "ObsResultCode",
     "ObsResultCodePage",
     "Outcome",
@@ -90,6 +93,7 @@ __all__ = [
     "RateLimitedError",
     "Reason",
     "RejectedError",
+    "Report",
     "RetryPolicy",
     "Secret",
     "SendNote",

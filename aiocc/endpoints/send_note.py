@@ -5,7 +5,7 @@ https://support.huaweicloud.com/intl/en-us/api-cec/cec_07_1205.html
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import attrs
@@ -60,7 +60,7 @@ class SendNote(Request[NoteReceipt]):
         agent_id: The sender, 101 to 999999; None for the agent that sends it.
     """
 
-    to: tuple[int, ...] = field(converter=_receivers, validator=check_receivers)
+    to: Sequence[int] = field(converter=_receivers, validator=check_receivers)
     content: str = field(validator=utf8_text(MAX_NOTE_BYTES))
     agent_id: int | None = field(
         default=None, kw_only=True, validator=number(MIN_AGENT_ID, MAX_AGENT_ID, optional=True)

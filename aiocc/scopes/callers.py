@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import attrs
 
 from aiocc.auth.agent_guid import AgentGuid
 from aiocc.auth.strategy import Strategy
+from aiocc.call.admission import Rate
 from aiocc.call.desk import Desk
 from aiocc.call.line import CallOptions
 from aiocc.endpoints.click_to_dial import click_to_dial
@@ -19,6 +20,7 @@ from aiocc.errors import InvalidRequestError
 from aiocc.outcome import Outcome
 from aiocc.protocol.envelope import EnvelopeRule
 from aiocc.protocol.operation import Request
+from aiocc.scopes.notes import Note, NoteRun, OnInvalid, Report
 
 T = TypeVar("T")
 
@@ -84,6 +86,39 @@ class Agent:
         return attrs.evolve(request, agent_id=self.agent_id)  # type: ignore[return-value]  # the same class
 
     send_note = send_note
+
+    def send_notes(
+        self,
+        notes: Iterable[Note] | AsyncIterable[Note],
+        *,
+        concurrency: int = 16,
+        rate: Rate | None = None,
+        on_progress: Callable[[Report], object] | None = None,
+        on_invalid: OnInvalid = "stop",
+        deadline: float | None = None,
+    ) -> NoteRun:
+        """Send many notes from this agent; `await` the run for its `Report`.
+
+        Args:
+            notes: Any iterable or async iterable; a list is checked as a whole before anything is sent.
+            concurrency: Requests on their way at once.
+            rate: How often requests may go.
+            on_progress: Told the report after each request.
+            on_invalid: "stop" raises at the first note that cannot be sent, "skip" counts it and goes on.
+            deadline: Seconds for the whole run.
+
+        Raises:
+            InvalidRequestError: When awaited: a note cannot be sent.
+        """
+        return NoteRun(
+            self,
+            notes,
+            concurrency=concurrency,
+            rate=rate,
+            on_progress=on_progress,
+            on_invalid=on_invalid,
+            deadline=deadline,
+        )
 
     async def request(
         self,

@@ -1,0 +1,70 @@
+"""The commands."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Annotated
+
+import typer
+
+from aiocc.version import __version__
+
+app = typer.Typer(
+    name="aiocc",
+    help="Huawei AICC / CEC contact centre: client and simulator.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Huawei AICC / CEC contact centre: client and simulator."""
+
+
+@app.command()
+def demo(
+    notes: Annotated[int, typer.Option(min=1, max=100_000, help="How many notes the fan-out sends.")] = 1000,
+) -> None:
+    """Start the simulator and perform all five operations and a fan-out of notes against it.
+
+    Everything goes over TLS on loopback, with every credential checked. Exits with 0 only if what the client
+    was told and what the simulator's ledger holds agree.
+    """
+    _need_simulator()
+    from aiocc.cli.demo import run
+
+    raise typer.Exit(run(notes))
+
+
+@app.command()
+def simulate(
+    host: Annotated[str, typer.Option(help="Loopback address to listen on.")] = "127.0.0.1",
+    tls: Annotated[bool, typer.Option(help="Serve over TLS, with a certificate made for this run.")] = True,
+) -> None:
+    """Run the simulator until Ctrl-C.
+
+    Prints the environment that `Client.from_env()` reads, as lines for a shell: `eval` them, or `source` them
+    from a file, in another one.
+    """
+    _need_simulator()
+    from aiocc.cli.simulate import run
+
+    run(host=host, tls=tls)
+
+
+def _need_simulator() -> None:
+    missing = [name for name in ("starlette", "trustme", "uvicorn") if find_spec(name) is None]
+    if missing:
+        typer.echo(f"aiocc: no {', '.join(missing)}: the simulator needs pip install 'aiocc[simulator]'", err=True)
+        raise typer.Exit(2)

@@ -1,0 +1,232 @@
+"""A fan-out of notes: many notes to many agents, at a bounded pace, with an account of every receiver."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Literal
+
+import anyio
+from attrs import field, frozen
+
+from aiocc.call.admission import Pace, Rate
+from aiocc.delivery import Delivery
+from aiocc.endpoints.send_note import MAX_NOTE_BYTES, MAX_RECEIVERS, NoteReceipt, SendNote
+from aiocc.errors import CallError, InvalidRequestError
+from aiocc.outcome import Outcome
+from aiocc.protocol.checks import is_number, kind, refuse, text, utf8_text
+
+if TYPE_CHECKING:
+    from aiocc.scopes.callers import Agent
+
+OnInvalid = Literal["stop", "skip"]
+_Planned = tuple[int, "Note", SendNote]
+
+
+def _distinct(value: object) -> tuple[object, ...]:
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        refuse("to", "agent ids, each a whole number", kind(value))
+    return tuple(dict.fromkeys(value))
+
+
+@frozen
+class Note:
+    """One note of a fan-out.
+
+    Attributes:
+        to: Agents, as many as you like: each hundred becomes a request. One that is named twice gets it once.
+        content: 0 to 1023 bytes of UTF-8.
+        key: The application's own name for it.
+    """
+
+    to: Sequence[int] = field(converter=_distinct)
+    content: str = field(validator=utf8_text(MAX_NOTE_BYTES))
+    key: str | None = field(default=None, validator=text(1, 255, optional=True))
+
+    def requests(self) -> list[SendNote]:
+        """Make this note's requests.
+
+        Raises:
+            InvalidRequestError: A receiver is no agent id, or there is none.
+        """
+        groups = range(0, max(len(self.to), 1), MAX_RECEIVERS)
+        return [SendNote(self.to[start : start + MAX_RECEIVERS], self.content) for start in groups]
+
+
+@frozen(kw_only=True)
+class Unsettled:
+    """Receivers of one request that was not accepted.
+
+    Attributes:
+        note: The note's number in the input, from 0.
+        key: The note's own.
+        to: The receivers.
+        delivery: What is known.
+        error: Why; None where it was never tried.
+    """
+
+    note: int
+    key: str | None
+    to: Sequence[int]
+    delivery: Delivery
+    error: CallError | InvalidRequestError | None
+
+
+@frozen(kw_only=True)
+class Report:
+    """How far a fan-out has come.
+
+    Attributes:
+        notes: Read from the input.
+        requests: That have ended.
+        receivers: By delivery.
+        unsettled: Whose note was not accepted.
+        invalid: Notes that could not be sent, where these are skipped.
+        complete: Whether the input was read to its end and every request has ended.
+    """
+
+    notes: int
+    requests: int
+    receivers: dict[Delivery, int]
+    unsettled: tuple[Unsettled, ...] = field(repr=False)
+    invalid: int
+    complete: bool
+
+    @property
+    def accepted(self) -> int:
+        """Receivers whose note was accepted."""
+        return self.receivers.get(Delivery.ACCEPTED, 0)
+
+
+class NoteRun:
+    """A fan-out; `await` it for its `Report`. `report` is at hand at any time, also after a cancellation.
+
+    Args:
+        agent: The sender.
+        notes: Any iterable or async iterable; what can be read twice is checked as a whole before anything is sent.
+        concurrency: Requests on their way at once.
+        rate: How often requests may go.
+        on_progress: Told the report after each request.
+        on_invalid: "stop" raises at the first note that cannot be sent, "skip" counts it and goes on.
+        deadline: Seconds for the whole run; what was not sent by then stays unsent.
+    """
+
+    def __init__(
+        self,
+        agent: Agent,
+        notes: Iterable[Note] | AsyncIterable[Note],
+        *,
+        concurrency: int = 16,
+        rate: Rate | None = None,
+        on_progress: Callable[[Report], object] | None = None,
+        on_invalid: OnInvalid = "stop",
+        deadline: float | None = None,
+    ) -> None:
+        if on_invalid not in ("stop", "skip"):
+            refuse("on_invalid", "'stop' or 'skip'", kind(on_invalid))
+        if not is_number(concurrency) or concurrency < 1:
+            refuse("concurrency", "a whole number over 0", kind(concurrency))
+        self._agent = agent
+        self._notes = notes
+        self._concurrency = concurrency
+        self._pace = Pace(rate) if rate is not None else None
+        self._on_progress = on_progress
+        self._on_invalid = on_invalid
+        self._deadline = deadline
+        self._notes_read = self._requests = self._invalid = 0
+        self._receivers: Counter[Delivery] = Counter()
+        self._unsettled: list[Unsettled] = []
+        self._complete = False
+
+    def __await__(self) -> Generator[Any, None, Report]:
+        return self._run().__await__()
+
+    @property
+    def report(self) -> Report:
+        """How far it has come."""
+        return Report(
+            notes=self._notes_read,
+            requests=self._requests,
+            receivers=dict(self._receivers),
+            unsettled=tuple(self._unsettled),
+            invalid=self._invalid,
+            complete=self._complete,
+        )
+
+    async def _run(self) -> Report:
+        if self._on_invalid == "stop" and isinstance(self._notes, Sequence):
+            for note in self._notes:
+                note.requests()
+        planned = self._planned()
+        turn = anyio.Lock()
+        failures: list[Exception] = []
+        with anyio.CancelScope(deadline=anyio.current_time() + (self._deadline or float("inf"))) as scope:
+            try:
+                async with anyio.create_task_group() as group:
+                    for _ in range(self._concurrency):
+                        group.start_soon(self._work, planned, turn, failures, scope)
+            finally:
+                await planned.aclose()
+        if failures:
+            raise failures[0]
+        self._complete = not scope.cancelled_caught
+        return self.report
+
+    async def _work(
+        self,
+        planned: AsyncGenerator[_Planned, None],
+        turn: anyio.Lock,
+        failures: list[Exception],
+        scope: anyio.CancelScope,
+    ) -> None:
+        """Send requests one after the other, until there are no more."""
+        try:
+            while True:
+                async with turn:
+                    item = await anext(planned, None)
+                if item is None:
+                    return
+                number, note, request = item
+                self._settle(number, note, request, await self._agent.send(request))
+        except Exception as error:  # noqa: BLE001 - raised again by `_run`, as itself and not in a group
+            failures.append(error)
+            scope.cancel()
+
+    async def _planned(self) -> AsyncGenerator[_Planned, None]:
+        """Give the requests as the input is read; a note is checked before its first request."""
+        async with aclosing(_each(self._notes)) as notes:
+            async for note in notes:
+                number, self._notes_read = self._notes_read, self._notes_read + 1
+                for request in self._checked(note):
+                    if self._pace is not None:
+                        await anyio.sleep(self._pace.reserve(anyio.current_time()))
+                    yield number, note, request
+
+    def _checked(self, note: Note) -> list[SendNote]:
+        try:
+            return note.requests()
+        except InvalidRequestError:
+            if self._on_invalid == "stop":
+                raise
+            self._invalid += 1
+            return []
+
+    def _settle(self, number: int, note: Note, request: SendNote, outcome: Outcome[NoteReceipt]) -> None:
+        self._requests += 1
+        self._receivers[outcome.delivery] += len(request.to)
+        if outcome.delivery is not Delivery.ACCEPTED:
+            self._unsettled.append(
+                Unsettled(note=number, key=note.key, to=request.to, delivery=outcome.delivery, error=outcome.error)
+            )
+        if self._on_progress is not None:
+            self._on_progress(self.report)
+
+
+async def _each(notes: Iterable[Note] | AsyncIterable[Note]) -> AsyncGenerator[Note, None]:
+    if isinstance(notes, AsyncIterable):
+        async for note in notes:
+            yield note
+    else:
+        for note in notes:
+            yield note

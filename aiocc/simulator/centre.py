@@ -1,0 +1,90 @@
+"""The contact centre's state, and the one place where a request is judged."""
+
+import threading
+from typing import Any
+
+from attrs import evolve
+
+from aiocc.simulator.agents import Agents
+from aiocc.simulator.answers import Answer, Refused
+from aiocc.simulator.arrival import Arrival
+from aiocc.simulator.bearer import BearerTokens
+from aiocc.simulator.clock import Clock
+from aiocc.simulator.ledger import Ledger, SeenRequest
+from aiocc.simulator.operation import Operation, Plans
+from aiocc.simulator.visitors import Visitors
+from aiocc.simulator.world import World
+
+__all__ = ["Centre"]
+
+
+class Centre:
+    """Everything that a request can meet or change. `lock` guards all of it, the ledger included.
+
+    Judging never waits, so the server's loop holds the lock for microseconds and a control call from
+    another thread falls wholly before or wholly after a request.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.lock = threading.RLock()
+        self.clock = Clock()
+        self.ledger = Ledger(self.lock)
+        self._beginning = world
+        # Made once: the environment's token has to stay the same text over a reset.
+        self.visitor_token = Visitors(world, self.clock).compose(world.visitor_user_id)
+        self.reset()
+
+    def reset(self) -> None:
+        """Go back to the beginning: an empty ledger, the settings and credentials of the start, no plans."""
+        with self.lock:
+            self.clock.reset()
+            self.ledger.clear()
+            self.plans = Plans()
+            self.world = self._beginning
+            self.agents = Agents(self.world, self.clock)
+            self.bearer = BearerTokens(self.clock)
+            self.visitors = Visitors(self.world, self.clock)
+            self.visitors.admit(self.world.visitor_user_id, self.visitor_token, self.world.visitor_lifetime)
+
+    def configure(self, **changes: Any) -> None:
+        """Change settings until the next reset."""
+        with self.lock:
+            self.world = self.agents.world = self.visitors.world = evolve(self.world, **changes)
+
+    def judge(self, operation: Operation, arrival: Arrival) -> Answer:
+        """Check a request, let it have its effect, record it; planned answers take the place of the real one.
+
+        A plan without an effect answers before any check. One with an effect waits for a request that is
+        accepted: a request that is refused gets its refusal, and the plan stays.
+        """
+        with self.lock:
+            plan = self.plans.next(operation.name)
+            if plan is None:
+                answer = self._handle(operation, arrival)
+            elif not plan.after_effect or (answer := self._handle(operation, arrival)).accepted:
+                self.plans.use(operation.name, plan)
+                answer = plan.answer(operation)
+            return self.record(operation.name, arrival, answer)
+
+    def record(self, operation: str | None, arrival: Arrival, answer: Answer) -> Answer:
+        """Write a request and its answer into the ledger, and give the answer as it is to be sent."""
+        self.ledger.add_request(
+            SeenRequest(
+                arrival.service,
+                operation,
+                arrival.method,
+                arrival.target,
+                arrival.headers,
+                arrival.body,
+                answer.status,
+                answer.code,
+                answer.reason,
+            )
+        )
+        return answer.compressed() if answer.gzip and arrival.accepts_gzip() else answer
+
+    def _handle(self, operation: Operation, arrival: Arrival) -> Answer:
+        try:
+            return operation.handle(self, arrival)
+        except Refused as refused:
+            return refused.answer

@@ -1,0 +1,79 @@
+"""What the contact centre is like before anything happens: settings and credentials, all values."""
+
+import uuid
+from collections.abc import Collection, Mapping
+from secrets import token_hex
+
+from attrs import field, frozen
+
+__all__ = ["World"]
+
+
+def new_guid() -> str:
+    """Make a session GUID in the form the gateway gives out."""
+    return f"{uuid.uuid4()}.AgentGateway1"
+
+
+def _random_key() -> str:
+    return token_hex(16)
+
+
+def _random_app_key() -> str:
+    return str(uuid.uuid4())
+
+
+def _random_user() -> str:
+    return f"visitor-{token_hex(6)}"
+
+
+@frozen(kw_only=True)
+class World:
+    """Describe a contact centre; lengths of time are in seconds.
+
+    Credentials are random for each instance and stay the same over `Simulator.reset()`. Every field can be
+    changed until the next reset by `Simulator.configure(name=value)`. A change of keys takes effect on
+    requests but not on `Simulator.environment`; who is signed in from the start and the first visitor are
+    settled when the world begins.
+    """
+
+    # CC-Gateway
+    agent_id: int = 101
+    agent_guid: str = field(factory=new_guid, repr=False)
+    agent_password: str = field(factory=_random_key, repr=False)
+    agent_phone: str = "88880101"
+    agents: range = range(101, 1_000_000)
+    """Agent ids that exist."""
+    signed_in: Collection[int] = range(31_000, 33_000)
+    """Agents, beside `agent_id`, who are signed in from the beginning."""
+    guid_grace: float = 120.0
+    """How long a former GUID stays good after a rotation (the gateway's GUIDTIMEOUT)."""
+
+    # CC-Messaging web adapter
+    tenant_id: str = "202404010001"
+    channel_id: str = "2404010101"
+    visitor_user_id: str = field(factory=_random_user)
+    visitor_lifetime: float = 3600.0
+    renew_visitor_tokens: bool = False
+    """Whether an expired token still serves, and the answer brings its successor in `ccmessaging-token`."""
+    channel_configured: bool = True
+    parameter_error_result_code: str = "0"
+    """The resultCode beside a returnCode of "3"; the page does not say which it is."""
+
+    # CC-iSales
+    access_key: str = field(factory=_random_key, repr=False)
+    secret_key: str = field(factory=_random_key, repr=False)
+    clock_skew: float = 900.0
+    c2_blank_query_line: bool = False
+    """Whether a request without a query is signed with a blank line in its place."""
+    obs_totals: Mapping[int, int] = field(factory=lambda: {1: 120})
+    """How many result codes each VDN has; a VDN that is not named has none."""
+
+    # API Fabric
+    app_key: str = field(factory=_random_app_key, repr=False)
+    app_secret: str = field(factory=_random_key, repr=False)
+    token_lifetime: int = 600
+    """For a token request without `X-Token-Expire`."""
+    expired_token_status: int = 403
+    """The status for a bearer token that is expired or unknown; 401 is documented too."""
+    send_call_serial_no: bool = True
+    sip_service_address: str = "10.137.203.215:5063"

@@ -1,0 +1,1 @@
+"""Tests of the simulator alone: raw HTTP against it, nothing of aiocc's client."""
