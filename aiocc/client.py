@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from time import monotonic
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -24,15 +25,17 @@ from aiocc.environment import SERVICES, AgentSettings, agent_from, services_from
 from aiocc.errors import ConfigurationError
 from aiocc.options import Headers, Service, headers_option
 from aiocc.outcome import Outcome
-from aiocc.protocol.checks import is_number, kind, refuse
+from aiocc.protocol.checks import is_number, is_seconds, kind, refuse
 from aiocc.protocol.envelope import EnvelopeRule
 from aiocc.protocol.operation import Request
 from aiocc.protocol.retry import RetryPolicy
 from aiocc.scopes.callers import Agent, Visitor
 from aiocc.scopes.obs_pages import ObsResultCodes
 from aiocc.secret import Secret
-from aiocc.transport.foreign import OWN_LANES, ForeignTransport, HttpxPools
+from aiocc.transport.foreign import OWN_LANES, ForeignTransport
 from aiocc.transport.interface import Transport
+from aiocc.transport.place import Place
+from aiocc.transport.pool_transport import PoolTransport
 from aiocc.version import __version__
 
 T = TypeVar("T")
@@ -198,7 +201,10 @@ class Client:
         else:
             strategy = self._strategy(request)
         return explain(
-            request, self._line(name, service, HttpxPools(service.pool, service.tls)), strategy, self._options
+            request,
+            self._line(name, service, PoolTransport(service.pool, service.tls), monotonic),
+            strategy,
+            self._options,
         )
 
     def visitor(self, auth: Strategy) -> Visitor:
@@ -243,7 +249,9 @@ class Client:
             raise ConfigurationError("agent_id is not given, and AIOCC_AGENT_ID is not set")
         if not is_number(agent_id) or not MIN_AGENT_ID <= agent_id <= MAX_AGENT_ID:
             refuse("agent_id", f"a whole number from {MIN_AGENT_ID} to {MAX_AGENT_ID}", kind(agent_id))
-        cell = self._guid_cell(agent_id, guid if guid is not None or agent_id != own.agent_id else own.guid)
+        if guid is None and agent_id == own.agent_id and agent_id not in self._agents:
+            guid = own.guid
+        cell = self._guid_cell(agent_id, guid)
         if on_guid is not None:
             cell.on_guid = on_guid
         return Agent(self._desk, agent_id, cell, self._options)
@@ -265,6 +273,8 @@ class Client:
         Raises:
             ConfigurationError: An option cannot be used.
         """
+        if deadline is not None and not is_seconds(deadline):
+            raise ConfigurationError(f"deadline must be a number of seconds, not {kind(deadline)}")
         view = object.__new__(type(self))
         view.__dict__.update(self.__dict__)
         view._options = CallOptions(
@@ -307,16 +317,16 @@ class Client:
             )
         return strategy
 
-    def _open_line(self, name: str) -> Line:
+    def _open_line(self, name: str, place: Place) -> Line:
         service = self._service(name)
         transport: Transport
         if service.transport is not None:
             transport = ForeignTransport(service.transport, server_name=service.server_name)
         else:
-            transport = HttpxPools(service.pool, service.tls)
-        return self._line(name, service, transport)
+            transport = PoolTransport(service.pool, service.tls)
+        return self._line(name, service, transport, place.clock)
 
-    def _line(self, name: str, service: Service, transport: Transport) -> Line:
+    def _line(self, name: str, service: Service, transport: Transport, clock: Callable[[], float]) -> Line:
         ceiling = service.pool.max_connections
         wished = service.concurrency or (ISALES_CONCURRENCY if name == "isales" else ceiling)
         overridden = {key.lower() for key, _ in service.headers}
@@ -334,6 +344,7 @@ class Client:
             timeouts=service.timeouts,
             limits=service.limits,
             retry=service.retry,
+            clock=clock,
         )
 
     def __repr__(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from typing import Any, Generic, TypeVar
 
@@ -26,6 +27,9 @@ from aiocc.protocol.retry import Ended, retry_after_seconds, wait_before_repeat
 T = TypeVar("T")
 
 log = logging.getLogger("aiocc")
+
+JUST_USED = 1.0
+"""Seconds within which an idle connection has surely not gone stale."""
 
 _MOMENT = 0.05
 """Seconds by which a call ends before a nearer scope of the caller's; a tenth of the time left, where that is less."""
@@ -63,7 +67,7 @@ class _Call(Generic[T]):
         self.strategy = strategy
         self.options = options
         self.policy = options.retry or line.retry
-        self.record: Record[T] = Record(request, request.operation, anyio.current_time())
+        self.record: Record[T] = Record(request, request.operation, line.clock())
         self.deadline = self.record.clock
         self.base = build(request, line, options)
 
@@ -74,7 +78,7 @@ class _Call(Generic[T]):
         rejected: Credential | None = None
         while True:
             tried = await self._attempt(rejected)
-            now = anyio.current_time()
+            now = self.line.clock()
             if tried.reason is None:
                 return self._finish(tried, now)
             if tried.verdict == "renew" and tried.delivery is Delivery.REJECTED and not renewals:
@@ -103,7 +107,7 @@ class _Call(Generic[T]):
 
     async def _attempt(self, rejected: Credential | None) -> Tried:
         """Try once: credential, slot, apply, exchange, read. Gives what it has shown."""
-        tried = Tried(len(self.record.tried) + 1, anyio.current_time())
+        tried = Tried(len(self.record.tried) + 1, self.line.clock())
         self.record.tried.append(tried)
         try:
             await self._obtain_credential(tried, rejected)
@@ -112,7 +116,7 @@ class _Call(Generic[T]):
         except Fault as fault:
             tried.reason, tried.detail = fault.reason, fault.detail
             tried.delivery = without_answer(left=tried.wire.left)
-        tried.elapsed = anyio.current_time() - tried.clock
+        tried.elapsed = self.line.clock() - tried.clock
         return tried
 
     async def _obtain_credential(self, tried: Tried, rejected: Credential | None) -> None:
@@ -132,16 +136,16 @@ class _Call(Generic[T]):
     async def _ask_for_credential(
         self, tried: Tried, strategy: Strategy, rejected: Credential | None
     ) -> Credential | None:
-        limit = min(self.deadline, anyio.current_time() + self.line.timeouts.token)
+        limit = min(self.deadline, self.line.clock() + self.line.timeouts.token)
         try:
             with anyio.CancelScope(deadline=limit):
                 return await self.line.renewals.credential(self.line, strategy, rejected=rejected)
         except ConfigurationError:
             raise
         except Exception as error:  # noqa: BLE001 - a user's supplier may raise anything, and nothing was sent
-            tried.reason, tried.detail = Reason.CREDENTIAL_UNAVAILABLE, str(error)
+            tried.reason, tried.detail, tried.cause = Reason.CREDENTIAL_UNAVAILABLE, str(error), error
             if not isinstance(error, CredentialError):
-                tried.detail, tried.cause = f"{type(strategy).__name__} raised {type(error).__name__}", error
+                tried.detail = f"{type(strategy).__name__} raised {type(error).__name__}"
             return None
         if limit < self.deadline:
             tried.reason = Reason.CREDENTIAL_UNAVAILABLE
@@ -162,9 +166,16 @@ class _Call(Generic[T]):
                 timeouts=line.timeouts,
                 limits=line.limits,
                 on_head=lambda head: self._observe(sent, head),
+                idle_at_most=self._idle_at_most(),
             )
         finally:
             line.admission.release()
+
+    def _idle_at_most(self) -> float:
+        """A repeat after a lost answer takes a new connection; a dialled call none that could have gone stale."""
+        if any(one.wire.left and one.status is None for one in self.record.tried[:-1]):
+            return 0.0
+        return JUST_USED if self.record.operation.effect.grave else math.inf
 
     def _sealed(self, credential: Credential | None) -> WireRequest:
         """Give the request of this attempt, with its credential: signed anew each time."""
@@ -181,9 +192,10 @@ class _Call(Generic[T]):
     def _read(self, tried: Tried, answer: Answer) -> None:
         reading = open_answer(self.record.operation, answer, max_depth=self.line.limits.depth)
         tried.reading, tried.status = reading, answer.status
-        tried.retry_after = retry_after_seconds(answer.head.header("retry-after"), now=time.time())
         tried.delivery, tried.reason = reading.delivery, reading.reason
         answer.code, answer.description = reading.code, reading.description
+        if reading.reason is not None:
+            tried.retry_after = retry_after_seconds(answer.head.header("retry-after"), now=time.time())
         if self.strategy is not None and tried.sent is not None:
             tried.verdict = self.strategy.verdict(tried.sent, answer)
             if tried.verdict != "ok" and reading.reason is not None and reading.delivery is Delivery.REJECTED:
@@ -212,18 +224,23 @@ class _Call(Generic[T]):
 def build(request: Request[Any], line: Line, options: CallOptions) -> WireRequest:
     """Make the request as it will be sent, but for its credential."""
     operation = request.operation
+    prepared = line.heads.get(operation)
+    if prepared is None:
+        head = [("Host", line.origin.authority), *line.headers, ("Content-Type", operation.content_type)]
+        prepared = line.prefix + operation.path, head
+        if operation.page:  # others are made for one request, and would fill the memory
+            line.heads[operation] = prepared
+    path, head = prepared
+    headers = [*head, *request.headers(), *options.headers]
     payload = request.payload()
-    body = None if payload is None else encode_json(payload)
-    headers = [("Host", line.origin.authority), *line.headers, ("Content-Type", operation.content_type)]
-    headers += request.headers()
-    if options.headers:
-        headers += options.headers
-    if body is not None:
+    body = None
+    if payload is not None:
+        body = encode_json(payload)
         headers.append(("Content-Length", str(len(body))))
     return WireRequest(
         method=operation.method,
         origin=line.origin,
-        path=line.prefix + fill_path(operation.path, request.path_params()),
+        path=fill_path(path, request.path_params()),
         query=request.query(),
         headers=headers,
         body=body,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import anyio
-import anyio.lowlevel
 
 from aiocc.auth.strategy import Strategy
 from aiocc.call.call import perform
@@ -16,6 +14,7 @@ from aiocc.call.line import CallOptions, Line
 from aiocc.errors import ClientClosedError, ConfigurationError
 from aiocc.outcome import Outcome
 from aiocc.protocol.operation import Request
+from aiocc.transport.place import Place
 
 T = TypeVar("T")
 
@@ -30,10 +29,10 @@ class Desk:
         open_line: Makes the line to a service; nothing is connected yet.
     """
 
-    def __init__(self, open_line: Callable[[str], Line]) -> None:
+    def __init__(self, open_line: Callable[[str, Place], Line]) -> None:
         self._open_line = open_line
         self._lines: dict[str, Line] = {}
-        self._place: tuple[int, Any] | None = None
+        self._place: Place | None = None
         self._on_their_way = 0
         self._all_done: anyio.Event | None = None
         self.closed = False
@@ -58,57 +57,44 @@ class Desk:
         """Give the line to a service in this event loop."""
         if self.closed:
             raise ClientClosedError("this client is closed")
-        place = os.getpid(), anyio.lowlevel.current_token()
-        if place != self._place:
-            self._move_to(place)
+        place = self._place
+        if place is None or not place.is_here():
+            place = self._move_here()
         line = self._lines.get(service)
         if line is None:
-            line = self._lines[service] = self._open_line(service)
+            line = self._lines[service] = self._open_line(service, place)
         return line
 
     async def aclose(self) -> None:
         """Admit no more calls, let those on their way end within a grace time, close the lines. Idempotent."""
         self.closed = True
         lines, self._lines = self._lines, {}
-        if not lines or self._place != (os.getpid(), anyio.lowlevel.current_token()):
+        if not lines or self._place is None or not self._place.is_here():
             return
         for line in lines.values():
             line.admission.close()
             line.token_lane.close()
-        if self._on_their_way:
-            self._all_done = anyio.Event()
-            with anyio.move_on_after(DRAIN_GRACE):
-                await self._all_done.wait()
-        with anyio.CancelScope(shield=True):
-            for line in lines.values():
-                await line.transport.aclose()
+        try:
+            if self._on_their_way:
+                self._all_done = anyio.Event()
+                with anyio.move_on_after(DRAIN_GRACE):
+                    await self._all_done.wait()
+        finally:
+            with anyio.CancelScope(shield=True):
+                for line in lines.values():
+                    await line.transport.aclose()
 
-    def _move_to(self, place: tuple[int, Any]) -> None:
+    def _move_here(self) -> Place:
         """Leave the lines of an event loop that has ended, or of a parent process, untouched behind."""
-        if self._place is not None and self._place[0] == place[0] and _still_runs(self._place[1]):
+        if self._place is not None and self._place.still_runs():
             raise ConfigurationError(
                 "this client is in use in another event loop that still runs: make one client for each loop"
             )
-        self._place = place
+        self._place = Place()
         self._lines = {}
         self._on_their_way = 0
+        return self._place
 
     def __del__(self) -> None:
         if self._lines:
             warnings.warn("an aiocc.Client was never closed: use `async with`, or aclose()", ResourceWarning, 2)
-
-
-def _still_runs(token: Any) -> bool:
-    native = getattr(token, "native_token", token)
-    is_closed = getattr(native, "is_closed", None)
-    if is_closed is not None:
-        return not is_closed()
-    try:
-        native.run_sync_soon(_nothing)
-    except RuntimeError:  # trio.RunFinishedError
-        return False
-    return True
-
-
-def _nothing() -> None:
-    """Sent to a trio loop to see whether it still runs."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TypeVar
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from aiocc.auth.strategy import Strategy
 from aiocc.call.admission import Admission
@@ -12,7 +13,7 @@ from aiocc.call.renewal import Renewals
 from aiocc.outcome import Outcome
 from aiocc.protocol.limits import AnswerLimits, Timeouts
 from aiocc.protocol.messages import Origin
-from aiocc.protocol.operation import Request
+from aiocc.protocol.operation import Operation, Request
 from aiocc.protocol.retry import RetryPolicy
 from aiocc.transport.interface import Transport
 
@@ -42,6 +43,8 @@ class Line:
         admission: Where its calls wait.
         token_lane: Where its token fetches wait.
         renewals: Where credentials come from.
+        clock: The event loop's.
+        heads: What is the same for every request of an operation, made once.
     """
 
     name: str
@@ -57,6 +60,8 @@ class Line:
     timeouts: Timeouts
     limits: AnswerLimits
     retry: RetryPolicy
+    clock: Callable[[], float]
+    heads: dict[Operation[Any], tuple[str, list[tuple[str, str]]]] = field(factory=dict)
 
 
 @frozen(kw_only=True)

@@ -18,7 +18,7 @@ from aiocc.outcome import Outcome
 from aiocc.protocol.messages import PUBLIC_HEADERS, Wire, WireRequest
 from aiocc.protocol.next_step import next_step
 from aiocc.protocol.operation import Operation, Request
-from aiocc.protocol.reading import Reading
+from aiocc.protocol.reading import Reading, escape
 from aiocc.secret import scrub
 
 T = TypeVar("T")
@@ -110,9 +110,9 @@ class Record(Generic[T]):
             delivery=Delivery.ACCEPTED,
             result=result,
             call_id=self.call_id,
-            attempts=tuple(one.attempt() for one in self.tried),
+            attempts=tuple([one.attempt() for one in self.tried]),
             elapsed=elapsed,
-            maybe_repeated=self._maybe_repeated(),
+            maybe_repeated=len(self.tried) > 1 and self._maybe_repeated(),
         )
 
     def failed(self, elapsed: float) -> Outcome[T]:
@@ -197,9 +197,9 @@ def _meaning(tried: Tried) -> str | None:
 def _description(tried: Tried) -> str | None:
     """Give the vendor's text, or what is known of the fault, without any secret that was sent."""
     text = tried.reading.description if tried.reading is not None and tried.reading.description else tried.detail
-    if not text or tried.sent is None:
-        return text or None
-    return scrub(text, sent_secrets(tried.sent))
+    if not text:
+        return None
+    return escape(text if tried.sent is None else scrub(text, sent_secrets(tried.sent)))
 
 
 def sent_secrets(sent: WireRequest) -> list[str]:

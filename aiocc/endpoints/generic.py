@@ -11,6 +11,7 @@ from attrs import field, frozen
 from aiocc.endpoints.gateway_codes import GATEWAY_CODES
 from aiocc.errors import ConfigurationError, InvalidRequestError
 from aiocc.protocol.checks import is_number, kind, refuse
+from aiocc.protocol.codec import encode_json
 from aiocc.protocol.codes import CodeTable
 from aiocc.protocol.envelope import FABRIC, GATEWAY, ISALES, WEBADAPTER, EnvelopeRule
 from aiocc.protocol.operation import Effect, Operation, Request
@@ -93,11 +94,11 @@ def service_request(
         effect=effect,
         codes=_CODES.get(service, {}),
     )
-    pairs = query.items() if isinstance(query, Mapping) else query
+    _check_json(json)
     return ServiceRequest(
         operation=operation,
         params=_checked_params(path, path_params or {}),
-        pairs=tuple((_scalar("query", name), _scalar(f"query {name}", value)) for name, value in pairs),
+        pairs=_checked_pairs(query),
         json=json,
         extra=headers,
     )
@@ -126,7 +127,30 @@ def _checked_params(path: str, given: Mapping[str, Scalar]) -> Mapping[str, str]
     return params
 
 
+def _checked_pairs(query: Pairs) -> tuple[tuple[str, str], ...]:
+    try:
+        pairs = [(name, value) for name, value in (query.items() if isinstance(query, Mapping) else query)]
+    except (TypeError, ValueError):
+        refuse("query", "a mapping or pairs", kind(query))
+    return tuple((_scalar("query", name), _scalar(f"query {name}", value)) for name, value in pairs)
+
+
+def _check_json(json: object) -> None:
+    if json is None:
+        return
+    if not isinstance(json, Mapping):
+        refuse("json", "an object that JSON can hold", kind(json))
+    try:
+        encode_json(json)
+    except (TypeError, ValueError, RecursionError) as error:
+        given = "text with a lone surrogate in it" if isinstance(error, UnicodeError) else "one with a value it cannot"
+        raise InvalidRequestError(f"json must be an object that JSON can hold, not {given}") from None
+
+
 def _scalar(name: str, value: object) -> str:
     if not isinstance(value, str) and not is_number(value):
         refuse(name, "text or a whole number", kind(value))
-    return str(value)
+    text = str(value)
+    if any("\ud800" <= c <= "\udfff" for c in text):
+        refuse(name, "text that UTF-8 can encode", "text with a lone surrogate")
+    return text

@@ -13,7 +13,7 @@ from attrs import field, frozen
 
 from aiocc.call.line import Caller
 from aiocc.endpoints.gateway_codes import GATEWAY_CODES
-from aiocc.protocol.checks import is_number, kind, number, refuse, utf8_text
+from aiocc.protocol.checks import kind, number, refuse, utf8_text
 from aiocc.protocol.codec import structure
 from aiocc.protocol.envelope import GATEWAY
 from aiocc.protocol.operation import Effect, Operation, Request
@@ -24,6 +24,8 @@ MAX_AGENT_ID = 999999
 
 MAX_RECEIVERS = 100
 MAX_NOTE_BYTES = 1023
+
+_RECEIVERS = f"1 to {MAX_RECEIVERS} agent ids, each a whole number from {MIN_AGENT_ID} to {MAX_AGENT_ID}"
 
 
 @frozen
@@ -37,13 +39,13 @@ def _receivers(value: object) -> object:
 
 def check_receivers(_: Any, attribute: attrs.Attribute[Any], value: object) -> None:
     """Check 1 to 100 agents, each a whole number in range, none twice."""
-    limit = f"1 to {MAX_RECEIVERS} agent ids, each a whole number from {MIN_AGENT_ID} to {MAX_AGENT_ID}"
+    limit = _RECEIVERS
     if not isinstance(value, tuple):
         refuse(attribute.name, limit, kind(value))
     if not 1 <= len(value) <= MAX_RECEIVERS:
         refuse(attribute.name, limit, f"{len(value)} of them")
     for agent_id in value:
-        if not is_number(agent_id) or not MIN_AGENT_ID <= agent_id <= MAX_AGENT_ID:
+        if type(agent_id) is not int or not MIN_AGENT_ID <= agent_id <= MAX_AGENT_ID:
             refuse(attribute.name, limit, f"one that is {kind(agent_id)}")
     if len(set(value)) != len(value):
         twice = next(agent_id for agent_id in value if value.count(agent_id) > 1)
@@ -86,6 +88,15 @@ class SendNote(Request[NoteReceipt]):
     def payload(self) -> Mapping[str, Any]:
         """Give the JSON object of the body: the receivers as the page's example has them, an array of numbers."""
         return {"agentIds": self.to, "content": self.content}
+
+
+def sent_by(request: SendNote, agent_id: int) -> SendNote:
+    """Give a copy with a sender; without the checks, which both have passed."""
+    own = object.__new__(SendNote)
+    object.__setattr__(own, "to", request.to)
+    object.__setattr__(own, "content", request.content)
+    object.__setattr__(own, "agent_id", agent_id)
+    return own
 
 
 async def send_note(self: Caller, to: Iterable[int], content: str) -> NoteReceipt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from aiocc.errors import InvalidRequestError
@@ -92,6 +93,11 @@ def one_of(*allowed: str, optional: bool = False) -> Check:
 def is_number(value: object) -> bool:
     """Whether this is a whole number, which a bool is not."""
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_seconds(value: object) -> bool:
+    """Whether this is a length of time: a number, which neither a bool nor NaN is."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
 
 
 def _encodable(field: str, value: str) -> bytes:

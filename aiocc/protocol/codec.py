@@ -6,6 +6,7 @@ import codecs
 import json
 import math
 import re
+from functools import lru_cache
 from typing import Any, Final, NoReturn, TypeVar
 
 import cattrs
@@ -35,7 +36,7 @@ class CodecError(Exception):
 
 def encode_json(value: Any) -> bytes:
     """Write compact JSON in UTF-8; signed and sent are the same bytes."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def decode_text(body: bytes, content_type: str | None) -> str:
@@ -44,7 +45,9 @@ def decode_text(body: bytes, content_type: str | None) -> str:
     Raises:
         CodecError: BAD_CHARSET.
     """
-    charset = _declared_charset(content_type) or json.detect_encoding(body)
+    charset = _declared_charset(content_type)
+    if charset is None:
+        charset = json.detect_encoding(body) if b"\0" in body[:4] else "utf-8"
     if body.startswith(codecs.BOM_UTF8):
         charset = "utf-8-sig"
     elif body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -64,7 +67,7 @@ def decode_json(body: bytes, content_type: str | None = None, *, max_depth: int 
     Raises:
         CodecError: With the kind of fault.
     """
-    if not body.strip():
+    if not body or body.isspace():
         raise CodecError(Reason.EMPTY_BODY)
     text = decode_text(body, content_type)
     if text.count("{") + text.count("[") > max_depth and _depth(text) > max_depth:
@@ -81,6 +84,7 @@ def structure(cls: type[T]) -> Any:
     return lambda data: hook(data, cls)
 
 
+@lru_cache(maxsize=128)
 def _declared_charset(content_type: str | None) -> str | None:
     match = _CHARSET.search(content_type) if content_type else None
     if match is None:
@@ -130,6 +134,7 @@ def _no_constant(_: str) -> NoReturn:
     raise CodecError(Reason.BAD_NUMBER)
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_int=_whole, parse_float=_real, parse_constant=_no_constant)
 
 

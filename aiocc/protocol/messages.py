@@ -92,7 +92,7 @@ def parse_url(url: str, *, what: str) -> tuple[Origin, str]:
 
 def quote_segment(text: str) -> str:
     """Encode one segment of a path, so that no value can leave its place."""
-    return quote(text, safe="")
+    return text if text.isascii() and text.isalnum() else quote(text, safe="")
 
 
 def encode_query(pairs: Iterable[tuple[str, str]]) -> str:
@@ -135,7 +135,11 @@ class WireRequest:
 
     def header(self, name: str) -> str | None:
         """Give the first header of this name."""
-        return _first(self.headers, name.lower())
+        name = name.lower()
+        for key, value in self.headers:
+            if key.lower() == name:
+                return value
+        return None
 
     def __repr__(self) -> str:
         return f"<WireRequest {self.method} {self.path} {[n for n, _ in self.headers]}>"
@@ -149,8 +153,11 @@ class AnswerHead:
     headers: list[tuple[str, str]]
 
     def header(self, name: str) -> str | None:
-        """Give the first header of this name."""
-        return _first(self.headers, name.lower())
+        """Give the first header of this name, which is in lower case."""
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
 
     def all_headers(self, name: str) -> list[str]:
         """Give every header of this name, in order."""
@@ -212,10 +219,3 @@ class Fault(Exception):  # noqa: N818 - it never reaches a user
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
-
-
-def _first(headers: list[tuple[str, str]], name: str) -> str | None:
-    for key, value in headers:
-        if key.lower() == name:
-            return value
-    return None

@@ -47,7 +47,7 @@ class Effect(StrEnum):
         return self in (Effect.CALL, Effect.CHANGE)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False)
 class Operation(Generic[T]):
     """One remote operation.
 
@@ -120,6 +120,6 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 def fill_path(template: str, params: Mapping[str, str]) -> str:
     """Put encoded values in a path's placeholders."""
-    if "{" not in template:
+    if not params:
         return template
     return _PLACEHOLDER.sub(lambda match: quote_segment(params[match.group(1)]), template)

@@ -27,7 +27,8 @@ class Reading:
         delivery: What it proves.
         reason: None for a plain success.
         code: The first failing code, or the success code.
-        description: The vendor's text that belongs to it, capped and escaped.
+        description: The vendor's text that belongs to it, whole and as it came: secrets are taken out of it before
+            it is cut to length, for half a secret is one too.
         known: The code's entry in the table.
         data: The JSON object; None where there is none.
     """
@@ -84,25 +85,21 @@ def _by_rule(operation: Operation[Any], data: Mapping[str, Any], status: int) ->
             missing = missing or field.required
             continue
         code = code_text(raw)
-        description = describe(data, field)
         if code is None:
-            return Reading(delivery=Delivery.UNKNOWN, reason=Reason.BAD_CODE, description=description, data=data)
+            return Reading(
+                delivery=Delivery.UNKNOWN, reason=Reason.BAD_CODE, description=describe(data, field), data=data
+            )
         if code != field.success:
-            return _failure(operation, code, description, data)
-        success = success or Reading(delivery=Delivery.ACCEPTED, code=code, description=description, data=data)
+            return _failure(operation, code, describe(data, field), data)
+        success = success or code
     if success is None:
         return None
     if missing:
         return Reading(delivery=Delivery.UNKNOWN, reason=Reason.CODE_MISSING, data=data)
     if not 200 <= status < 300:
-        return Reading(
-            delivery=Delivery.UNKNOWN,
-            reason=Reason.SUCCESS_CODE_ON_FAILURE_STATUS,
-            code=success.code,
-            description=success.description,
-            data=data,
-        )
-    return success
+        reason = Reason.SUCCESS_CODE_ON_FAILURE_STATUS
+        return Reading(delivery=Delivery.UNKNOWN, reason=reason, code=success, data=data)
+    return Reading(delivery=Delivery.ACCEPTED, code=success, data=data)
 
 
 def _failure(operation: Operation[Any], code: str, description: str | None, data: Mapping[str, Any]) -> Reading:
@@ -149,7 +146,7 @@ def describe(data: Mapping[str, Any], field: CodeField) -> str | None:
     for key in field.texts:
         value = data.get(key)
         if value is not None:
-            return escape(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+            return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return None
 
 
@@ -179,4 +176,4 @@ def _excerpt(answer: Answer) -> str | None:
     """Show the beginning of a body that is not this service's JSON: an HTML page of a front end, mostly."""
     if not answer.body:
         return None
-    return escape(answer.body[: 4 * DESCRIPTION_LIMIT].decode("utf-8", "replace").strip()) or None
+    return answer.body.decode("utf-8", "replace").strip() or None

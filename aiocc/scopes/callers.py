@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-import attrs
-
 from aiocc.auth.agent_guid import AgentGuid
 from aiocc.auth.strategy import Strategy
 from aiocc.call.admission import Rate
@@ -15,7 +13,7 @@ from aiocc.call.line import CallOptions
 from aiocc.endpoints.click_to_dial import click_to_dial
 from aiocc.endpoints.generic import AGENT_PREFIX, Pairs, Scalar, service_request
 from aiocc.endpoints.leave_message import leave_message
-from aiocc.endpoints.send_note import SendNote, send_note
+from aiocc.endpoints.send_note import SendNote, send_note, sent_by
 from aiocc.errors import InvalidRequestError
 from aiocc.outcome import Outcome
 from aiocc.protocol.envelope import EnvelopeRule
@@ -83,7 +81,7 @@ class Agent:
             return request
         if request.agent_id is not None:
             raise InvalidRequestError(f"agent_id must be {self.agent_id}, this agent's, not {request.agent_id}")
-        return attrs.evolve(request, agent_id=self.agent_id)  # type: ignore[return-value]  # the same class
+        return sent_by(request, self.agent_id)  # type: ignore[return-value]  # the same class
 
     send_note = send_note
 

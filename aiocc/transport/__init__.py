@@ -6,6 +6,7 @@ whether a byte left, and raises `Fault` where there is no answer. It knows no cr
 
 from aiocc.transport.foreign import ForeignTransport
 from aiocc.transport.interface import Transport
+from aiocc.transport.pool_transport import PoolTransport
 from aiocc.transport.tls import TLS
 
-__all__ = ["TLS", "ForeignTransport", "Transport"]
+__all__ = ["TLS", "ForeignTransport", "PoolTransport", "Transport"]

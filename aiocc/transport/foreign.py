@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
+from math import inf
 from typing import Any, Final, cast
 
 import anyio
@@ -49,6 +50,7 @@ class ForeignTransport:
         timeouts: Timeouts,
         limits: AnswerLimits,
         on_head: Callable[[AnswerHead], None],
+        idle_at_most: float = inf,
     ) -> Answer:
         """Send a request once and read its answer to the end; see `Transport`."""
         trace = _Trace(wire)
@@ -136,11 +138,18 @@ class HttpxPools:
         timeouts: Timeouts,
         limits: AnswerLimits,
         on_head: Callable[[AnswerHead], None],
+        idle_at_most: float = inf,
     ) -> Answer:
         """Send a request once over its origin's pool; see `Transport`."""
         assert request.origin is not None
         return await self._transport(request.origin).exchange(
-            request, wire, deadline=deadline, timeouts=timeouts, limits=limits, on_head=on_head
+            request,
+            wire,
+            deadline=deadline,
+            timeouts=timeouts,
+            limits=limits,
+            on_head=on_head,
+            idle_at_most=idle_at_most,
         )
 
     async def aclose(self) -> None:

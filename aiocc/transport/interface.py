@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Protocol
 
 from aiocc.protocol.limits import AnswerLimits, Timeouts
@@ -21,6 +22,7 @@ class Transport(Protocol):
         timeouts: Timeouts,
         limits: AnswerLimits,
         on_head: Callable[[AnswerHead], None],
+        idle_at_most: float = inf,
     ) -> Answer:
         """Send a request once and read its answer to the end.
 
@@ -31,6 +33,8 @@ class Transport(Protocol):
             timeouts: For connecting, and between two pieces of an answer.
             limits: What the answer may cost.
             on_head: Called as soon as the answer's head is there.
+            idle_at_most: Use no connection that has been idle for this many seconds, it may have gone stale; 0 asks
+                for a new one. A foreign transport cannot.
 
         Raises:
             Fault: There is no answer, or none that can be read.

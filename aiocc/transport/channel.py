@@ -1,0 +1,110 @@
+"""One connection's state without its socket: TLS, the reader, and what is known of the exchange."""
+
+from __future__ import annotations
+
+import ssl
+from datetime import UTC, datetime
+
+from aiocc.delivery import Phase, Reason
+from aiocc.protocol.limits import AnswerLimits
+from aiocc.protocol.messages import Fault, Wire
+from aiocc.transport.reader import OnData, OnHead, Reader
+from aiocc.transport.tls_buffers import TLSBuffers
+
+
+class Channel:
+    """What both kinds of connection do with bytes.
+
+    Args:
+        tls: The session over which it speaks; None for none.
+
+    Attributes:
+        requests: How many it has carried.
+        lost: Whether the connection is known to be gone.
+    """
+
+    __slots__ = ("_asked", "_reader", "_wire", "lost", "requests", "tls")
+
+    def __init__(self, tls: TLSBuffers | None) -> None:
+        self.tls = tls
+        self.requests = 0
+        self.lost = False
+        self._reader = Reader()
+        self._wire = Wire()
+        self._asked = False
+
+    @property
+    def alive(self) -> bool:
+        """Whether it may carry another request."""
+        return not self.lost and self._reader.reusable
+
+    @property
+    def complete(self) -> bool:
+        """Whether the answer has ended."""
+        return self._reader.complete
+
+    def begin(self, wire: Wire, *, bodiless: bool, limits: AnswerLimits, on_head: OnHead, on_data: OnData) -> None:
+        """Expect the answer to the request that is about to be handed to the socket."""
+        self._reader.begin(bodiless=bodiless, limits=limits, on_head=on_head, on_data=on_data)
+        self._wire = wire
+        wire.reused = self.requests > 0
+        wire.left = True
+        wire.left_at = datetime.now(UTC)
+        wire.phase = Phase.AWAIT_ANSWER
+        self.requests += 1
+        self._asked = True
+
+    def settle(self) -> None:
+        """The exchange is over, whichever way."""
+        self._asked = False
+
+    def receive(self, data: bytes | memoryview) -> None:
+        """Take what came.
+
+        Raises:
+            Fault: It is no answer; or nothing was asked for, which ends the connection.
+        """
+        if self.tls is not None:
+            try:
+                data = self.tls.open(data)
+            except ssl.SSLError as error:
+                self.lost = True
+                raise self._tls_fault(error) from None
+            if self.tls.at_end:
+                self.lost = True
+        if not data:
+            return
+        if not self._asked or self._reader.complete:
+            self.lost = True
+            return
+        self._wire.phase = Phase.READ_ANSWER
+        self._reader.feed(data)
+
+    def end(self, error: Exception | None = None) -> None:
+        """Take the end of the connection.
+
+        Raises:
+            Fault: It cut an answer short.
+        """
+        self.lost = True
+        if not self._asked or self._reader.complete:
+            return
+        if error is None:
+            try:
+                self._reader.eof()
+            except Fault as fault:
+                raise self._or_stale(fault) from None
+        else:
+            raise self._or_stale(Fault(Reason.CONNECTION_RESET))
+
+    def _or_stale(self, fault: Fault) -> Fault:
+        """Name a connection that had served before, and ended before a byte of this answer came."""
+        return Fault(Reason.STALE_CONNECTION) if self._wire.reused and not self._reader.started else fault
+
+    def _tls_fault(self, error: ssl.SSLError) -> Fault:
+        name = error.reason or ""
+        text = name.replace("_", " ").lower()
+        # Under TLS 1.3 a server refuses a client's certificate after the handshake, and reads no request before.
+        if "ALERT" in name and "CERTIFICATE" in name and not self._wire.reused and not self._reader.started:
+            return Fault(Reason.CLIENT_CERTIFICATE_REFUSED, text)
+        return Fault(Reason.CONNECTION_RESET, text)

@@ -1,0 +1,58 @@
+"""Where code runs: one event loop of one process. What belongs to another is never touched."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+
+
+class Place:
+    """The event loop and process in which this was made.
+
+    Attributes:
+        clock: The loop's own; asked for directly, since finding the loop anew costs more than the question.
+    """
+
+    __slots__ = ("_loop", "_pid", "_token", "clock")
+
+    def __init__(self) -> None:
+        self._token: Any = anyio.lowlevel.current_token()
+        self._pid = os.getpid()
+        native = getattr(self._token, "native_token", self._token)
+        self._loop = native if isinstance(native, asyncio.AbstractEventLoop) else None
+        self.clock: Callable[[], float] = self._loop.time if self._loop is not None else anyio.current_time
+
+    @property
+    def asyncio_loop(self) -> asyncio.AbstractEventLoop | None:
+        """Asyncio's loop; None under trio, also where trio is a guest of asyncio's."""
+        return self._loop
+
+    def is_here(self) -> bool:
+        """Whether the running code is in this place."""
+        if self._pid != os.getpid():
+            return False
+        if self._loop is not None:
+            return asyncio._get_running_loop() is self._loop  # documented, and raises nothing
+        return bool(anyio.lowlevel.current_token() == self._token)
+
+    def still_runs(self) -> bool:
+        """Whether the loop has not ended. For a parent process's place the answer is no."""
+        if self._pid != os.getpid():
+            return False
+        if self._loop is not None:
+            return not self._loop.is_closed()
+        native = getattr(self._token, "native_token", self._token)
+        try:
+            native.run_sync_soon(_nothing)
+        except RuntimeError:  # trio.RunFinishedError
+            return False
+        return True
+
+
+def _nothing() -> None:
+    """Sent to a trio loop to see whether it still runs."""

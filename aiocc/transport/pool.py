@@ -1,0 +1,269 @@
+"""The connections to one origin: a bounded pool that stays whole under cancellation.
+
+One synchronous step decides (`_take`, `_put`), one async place acts (`borrow`). A slot is counted from the
+moment it is decided upon until `give_back`, so that no way out of an await can lose one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from math import inf
+from typing import Literal
+
+import anyio
+from attrs import define, field, frozen
+
+from aiocc.delivery import Phase, Reason
+from aiocc.protocol.limits import PoolLimits
+from aiocc.protocol.messages import Fault, Origin, Wire
+from aiocc.transport.connection import Connection
+from aiocc.transport.dial import Dial
+
+Closed = Literal["idle", "age", "requests", "surplus", "lost", "failed", "shutdown"]
+
+
+@frozen(kw_only=True)
+class PoolStats:
+    """What a pool holds now, and has done so far.
+
+    Attributes:
+        active: Connections with a request on its way.
+        idle: Open ones without.
+        connecting: Being opened.
+        waiting: Requests that wait for a connection; under a `Client` none ever does.
+        oldest_wait: Seconds that the first of these has waited.
+        opened: Since the beginning.
+        reused: Requests that went over a connection which had served before.
+        closed: By reason.
+    """
+
+    active: int
+    idle: int
+    connecting: int
+    waiting: int
+    oldest_wait: float
+    opened: int
+    reused: int
+    closed: dict[str, int]
+
+
+@define(eq=False)
+class _Waiter:
+    since: float
+    event: anyio.Event = field(factory=anyio.Event)
+    connection: Connection | None = None
+    may_dial: bool = False
+
+
+class Pool:
+    """The connections to one origin.
+
+    Args:
+        origin: Where to.
+        limits: How many, and for how long.
+        dial: Opens one.
+    """
+
+    def __init__(self, origin: Origin, limits: PoolLimits, dial: Dial) -> None:
+        self._origin = origin
+        self._limits = limits
+        self._dial = dial
+        self._idle_expiry = limits.idle_expiry
+        # The whole mutable state: idle connections with the last used on top, those in use, slots being opened.
+        self._idle: deque[Connection] = deque()
+        self._active: set[Connection] = set()
+        self._connecting = 0
+        self._waiting: deque[_Waiter] = deque()
+        self._opened = self._reused = 0
+        self._closed: Counter[str] = Counter()
+        self._shut = False
+
+    def take(self, now: float, *, idle_at_most: float = inf) -> Connection | None:
+        """Take the connection used last that may carry another request, without waiting; None where there is none.
+
+        Args:
+            now: On the loop's clock.
+            idle_at_most: Only one that was idle for less than these seconds.
+        """
+        while self._idle:
+            connection = self._idle.pop()
+            reason = self._unfit(connection, now)
+            if reason is not None:
+                self._close(connection, reason)
+            elif now - connection.used_at >= idle_at_most:
+                self._idle.append(connection)
+                return None
+            else:
+                self._active.add(connection)
+                self._reused += 1
+                return connection
+        return None
+
+    async def borrow(self, wire: Wire, *, connect_timeout: float, queue_timeout: float, deadline: float) -> Connection:
+        """Have a connection: open one where there is room, else wait in turn.
+
+        Raises:
+            Fault: It could not be opened, or not in time.
+        """
+        if self._shut:
+            raise Fault(Reason.CLIENT_CLOSED)
+        if self._has_room():
+            self._connecting += 1
+        elif (idle := self._oldest_idle()) is not None:
+            self._close(idle, "surplus")
+            self._connecting += 1
+        else:
+            wire.phase = Phase.QUEUE
+            connection = await self._wait_in_turn(queue_timeout, deadline)
+            if connection is not None:
+                return connection
+        return await self._open(wire, connect_timeout, deadline)
+
+    def give_back(self, connection: Connection, now: float) -> None:
+        """Return a connection, whatever became of it."""
+        self._active.discard(connection)
+        reason = self._unfit(connection, now) if not self._shut else "shutdown"
+        if reason is not None:
+            self._close(connection, reason)
+            self._pass_slot_on()
+        elif self._waiting:
+            self._active.add(connection)
+            self._reused += 1
+            self._wake(connection)
+        else:
+            self._keep(connection, now)
+
+    def expire(self, now: float) -> float | None:
+        """Close what has been idle too long; gives when to look again, None when nothing is idle."""
+        while self._idle and (reason := self._unfit(self._idle[0], now)) is not None:
+            self._close(self._idle.popleft(), reason)
+        return self._idle[0].used_at + self._idle_expiry if self._idle else None
+
+    def expect_idle_limit(self, seconds: float) -> None:
+        """Learn when the server closes an unused connection, from its Keep-Alive header; stay below it."""
+        self._idle_expiry = min(self._limits.idle_expiry, max(seconds - 1.0, seconds / 2))
+
+    def shut(self) -> None:
+        """Close what is idle, and whatever is given back from now on; those that wait end."""
+        self._shut = True
+        while self._idle:
+            self._close(self._idle.pop(), "shutdown")
+        for waiter in self._waiting:
+            waiter.event.set()
+
+    def abort(self) -> None:
+        """Close also what is in use."""
+        for connection in list(self._active):
+            connection.close()
+
+    def stats(self) -> PoolStats:
+        """Say what is there."""
+        now = anyio.current_time() if self._waiting else 0.0
+        return PoolStats(
+            active=len(self._active),
+            idle=len(self._idle),
+            connecting=self._connecting,
+            waiting=len(self._waiting),
+            oldest_wait=now - self._waiting[0].since if self._waiting else 0.0,
+            opened=self._opened,
+            reused=self._reused,
+            closed=dict(self._closed),
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"<Pool {self._origin} {len(self._active)} active, {len(self._idle)} idle, "
+            f"{self._connecting} connecting, {len(self._waiting)} waiting>"
+        )
+
+    # Deciding; nothing here awaits.
+
+    def _has_room(self) -> bool:
+        return len(self._active) + len(self._idle) + self._connecting < self._limits.max_connections
+
+    def _oldest_idle(self) -> Connection | None:
+        """Idle ones are left over here only where the request would not take one: it wants a fresh connection."""
+        return self._idle.popleft() if self._idle else None
+
+    def _unfit(self, connection: Connection, now: float) -> Closed | None:
+        if not connection.alive:
+            return "lost" if connection.requests else "failed"
+        if now - connection.used_at > self._idle_expiry:
+            return "idle"
+        if now - connection.opened_at > self._limits.max_age:
+            return "age"
+        if self._limits.max_requests is not None and connection.requests >= self._limits.max_requests:
+            return "requests"
+        return None
+
+    def _keep(self, connection: Connection, now: float) -> None:
+        self._idle.append(connection)
+        self.expire(now)
+        if self._limits.max_idle is not None and len(self._idle) > self._limits.max_idle:
+            self._close(self._idle.popleft(), "surplus")
+
+    def _close(self, connection: Connection, reason: Closed) -> None:
+        self._closed[reason] += 1
+        connection.close()
+
+    def _wake(self, connection: Connection) -> None:
+        waiter = self._waiting.popleft()
+        waiter.connection = connection
+        waiter.event.set()
+
+    def _pass_slot_on(self) -> None:
+        """A slot came free without a connection: the first that waits may open one."""
+        if self._waiting and self._has_room():
+            self._connecting += 1
+            waiter = self._waiting.popleft()
+            waiter.may_dial = True
+            waiter.event.set()
+
+    # Acting.
+
+    async def _open(self, wire: Wire, timeout: float, deadline: float) -> Connection:
+        """Open a connection in a slot that is counted as connecting already."""
+        until = anyio.current_time() + timeout
+        connection: Connection | None = None
+        try:
+            with anyio.CancelScope(deadline=min(until, deadline)):
+                connection = await self._dial(self._origin, wire)
+        finally:
+            self._connecting -= 1
+            if connection is None:
+                self._pass_slot_on()
+            else:
+                self._active.add(connection)
+                self._opened += 1
+        if connection is not None:
+            return connection
+        raise Fault(Reason.DEADLINE if deadline < until else Reason.CONNECT_TIMEOUT)
+
+    async def _wait_in_turn(self, timeout: float, deadline: float) -> Connection | None:
+        """Wait for a connection, or, given None, for the right to open one."""
+        waiter = _Waiter(anyio.current_time())
+        self._waiting.append(waiter)
+        until = waiter.since + timeout
+        served = False
+        try:
+            with anyio.CancelScope(deadline=min(until, deadline)):
+                await waiter.event.wait()
+                served = waiter.connection is not None or waiter.may_dial
+        finally:
+            if not served:
+                self._step_back(waiter)
+        if served:
+            return waiter.connection
+        if self._shut:
+            raise Fault(Reason.CLIENT_CLOSED)
+        raise Fault(Reason.DEADLINE if deadline < until else Reason.QUEUE_TIMEOUT)
+
+    def _step_back(self, waiter: _Waiter) -> None:
+        """Give up a place; what it was given at the last moment goes to the next."""
+        if waiter.connection is not None:
+            self.give_back(waiter.connection, anyio.current_time())
+        elif waiter.may_dial:
+            self._connecting -= 1
+            self._pass_slot_on()
+        elif waiter in self._waiting:
+            self._waiting.remove(waiter)

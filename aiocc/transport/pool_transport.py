@@ -1,0 +1,181 @@
+"""The default transport: a pool for each origin."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Callable
+from math import inf
+from typing import Final
+
+import anyio
+import anyio.lowlevel
+import httpx
+
+from aiocc.delivery import Phase
+from aiocc.protocol.inflate import Body
+from aiocc.protocol.limits import AnswerLimits, PoolLimits, Timeouts
+from aiocc.protocol.messages import Answer, AnswerHead, Origin, Wire, WireRequest
+from aiocc.transport import httpx_face
+from aiocc.transport.dial import Dialler
+from aiocc.transport.place import Place
+from aiocc.transport.pool import Pool, PoolStats
+from aiocc.transport.tls import TLS, ssl_context
+
+_FACE_LIMITS: Final = AnswerLimits()
+_KEEP_ALIVE: Final = re.compile(r"timeout\s*=\s*\"?(\d{1,6})", re.IGNORECASE)
+
+
+class PoolTransport(httpx.AsyncBaseTransport):
+    """Exchanges requests over pools of its own, one for each origin, and says what left.
+
+    Two faces: `exchange`, which the calls of a `Client` use, and httpx's, so that it also serves a plain
+    `httpx.AsyncClient(transport=PoolTransport())`.
+
+    Args:
+        pool: For each origin.
+        tls: How hosts prove who they are, or an `ssl.SSLContext`.
+    """
+
+    def __init__(self, pool: PoolLimits | None = None, tls: TLS | ssl.SSLContext | None = None) -> None:
+        self._limits = pool or PoolLimits()
+        self._tls = tls if tls is not None else TLS()
+        self._pools: dict[Origin, Pool] = {}
+        self._place: Place | None = None
+
+    async def exchange(
+        self,
+        request: WireRequest,
+        wire: Wire,
+        *,
+        deadline: float,
+        timeouts: Timeouts,
+        limits: AnswerLimits,
+        on_head: Callable[[AnswerHead], None],
+        idle_at_most: float = inf,
+    ) -> Answer:
+        """Send a request once and read its answer to the end; see `Transport`."""
+        assert request.origin is not None
+        place = self._here()
+        pool = self._pools.get(request.origin) or self._open_pool(request.origin, place)
+        collected = _Collected(limits, on_head, pool)
+        while True:
+            connection = pool.take(place.clock(), idle_at_most=idle_at_most)
+            if connection is None:
+                connection = await pool.borrow(
+                    wire, connect_timeout=timeouts.connect, queue_timeout=timeouts.queue, deadline=deadline
+                )
+            try:
+                started = connection.start(
+                    serialise(request),
+                    wire,
+                    bodiless=request.method == "HEAD",
+                    limits=limits,
+                    on_head=collected.on_head,
+                    on_data=collected.on_data,
+                    deadline=deadline,
+                    read_timeout=timeouts.read,
+                )
+                if started:
+                    await connection.finish()
+                    answer = collected.answer()
+                    wire.phase = Phase.DONE
+                    return answer
+            finally:
+                pool.give_back(connection, place.clock())
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request of httpx's; the body of the response is streamed.
+
+        Raises:
+            httpx.TransportError: What httpx's own transport would raise.
+        """
+        origin = httpx_face.origin_of(request)
+        place = self._here()
+        pool = self._pools.get(origin) or self._open_pool(origin, place)
+        return await httpx_face.send(request, pool, place, _FACE_LIMITS)
+
+    def stats(self) -> dict[str, PoolStats]:
+        """Say what each origin's pool holds."""
+        return {str(origin): pool.stats() for origin, pool in self._pools.items()}
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        pools, self._pools = self._pools, {}
+        for pool in pools.values():
+            pool.shut()
+            pool.abort()
+        await anyio.lowlevel.checkpoint()
+
+    def _here(self) -> Place:
+        """Leave the connections of an event loop that has ended, or of a parent process, untouched behind."""
+        if self._place is not None and self._place.is_here():
+            return self._place
+        if self._place is not None and self._place.still_runs():
+            raise RuntimeError("this transport is in use in another event loop that still runs")
+        self._place = Place()
+        self._pools = {}
+        return self._place
+
+    def _open_pool(self, origin: Origin, place: Place) -> Pool:
+        context = None
+        server_name = None
+        if origin.scheme == "https":
+            context = ssl_context(self._tls) if isinstance(self._tls, TLS) else self._tls
+            server_name = self._tls.server_name if isinstance(self._tls, TLS) else None
+        pool = self._pools[origin] = Pool(origin, self._limits, Dialler(context, server_name, place).dial)
+        return pool
+
+    def __repr__(self) -> str:
+        return f"<PoolTransport {' '.join(map(repr, self._pools.values()))}>"
+
+
+class _Collected:
+    """Takes one answer, within its limits."""
+
+    __slots__ = ("_body", "_head", "_limits", "_on_head", "_pool")
+
+    def __init__(self, limits: AnswerLimits, on_head: Callable[[AnswerHead], None], pool: Pool) -> None:
+        self._limits = limits
+        self._on_head = on_head
+        self._pool = pool
+        self._head: AnswerHead | None = None
+        self._body: Body | None = None
+
+    def on_head(self, head: AnswerHead) -> None:
+        self._head = head
+        codings: list[str] = []
+        declared = None
+        for name, value in head.headers:
+            if name == "content-length":
+                declared = value
+            elif name == "content-encoding":
+                codings.append(value)
+            elif name == "keep-alive" and (match := _KEEP_ALIVE.search(value)):
+                self._pool.expect_idle_limit(float(match.group(1)))
+        self._on_head(head)
+        self._body = Body(codings=codings, declared=declared, limit=self._limits.body)
+
+    def on_data(self, data: bytes) -> None:
+        assert self._body is not None
+        self._body.feed(data)
+
+    def answer(self) -> Answer:
+        assert self._head is not None
+        assert self._body is not None
+        return Answer(self._head, self._body.finish())
+
+
+def serialise(request: WireRequest) -> bytes:
+    """Write a request's head and body as one piece.
+
+    Raises:
+        ValueError: A header holds a line break, which would end the head before its time.
+    """
+    lines = [f"{request.method} {request.target} HTTP/1.1"]
+    lines += [f"{name}: {value}" for name, value in request.headers]
+    lines += ("", "")
+    head = "\r\n".join(lines)
+    if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1 or "\0" in head:
+        raise ValueError("a header holds a line break or NUL")
+    return head.encode("latin-1") + (request.body or b"")

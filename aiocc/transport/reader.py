@@ -1,0 +1,180 @@
+"""HTTP/1.1 answers out of bytes, without a socket. The grammar is httptools' (llhttp, strict); the limits are ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import httptools
+
+from aiocc.delivery import Reason
+from aiocc.protocol.limits import AnswerLimits
+from aiocc.protocol.messages import AnswerHead, Fault
+
+MAX_HEADERS: Final = 512
+MAX_INTERIM: Final = 16
+_VERSIONS: Final = frozenset({"1.1", "1.0"})
+_BODILESS: Final = frozenset({204, 304})
+
+OnHead = Callable[[AnswerHead], object]
+OnData = Callable[[bytes], object]
+
+
+class Reader:
+    """Reads the answers of one connection, one after the other.
+
+    `begin` before a request is sent, `feed` whatever comes, until `complete`. Anything that is no valid answer
+    within its limits raises `Fault`, and the connection is good for nothing more.
+
+    Attributes:
+        complete: Whether the answer has ended.
+        reusable: Whether the connection may carry another request; false at once when anything follows an answer.
+        started: Whether a byte of the answer has come.
+    """
+
+    __slots__ = (
+        "_bodiless",
+        "_fed",
+        "_headers",
+        "_interim",
+        "_limits",
+        "_on_data",
+        "_on_head",
+        "_parser",
+        "_until_eof",
+        "complete",
+        "reusable",
+        "started",
+    )
+
+    def __init__(self) -> None:
+        self._parser: Any = httptools.HttpResponseParser(self)
+        self._headers: list[tuple[str, str]] = []
+        self._on_head: OnHead | None = None
+        self.complete = True
+        self.reusable = True
+        self.started = False
+
+    def begin(self, *, bodiless: bool, limits: AnswerLimits, on_head: OnHead, on_data: OnData) -> None:
+        """Expect the answer to the next request.
+
+        Args:
+            bodiless: The request is a HEAD: its answer has no body, whatever its headers say.
+            limits: What its head may cost; who takes the data bounds the body.
+            on_head: Told the head of the final answer, interim ones are skipped.
+            on_data: Told each piece of the body as it came, without its transfer coding.
+        """
+        self.complete = self.started = self._until_eof = False
+        self._bodiless = bodiless
+        self._limits = limits
+        self._on_head = on_head
+        self._on_data = on_data
+        self._headers = []
+        self._fed = self._interim = 0
+
+    def feed(self, data: bytes | memoryview) -> None:
+        """Take the next bytes.
+
+        Raises:
+            Fault: They are no answer, or one over its limits.
+        """
+        if self.complete:
+            self.reusable = False
+            return
+        self.started = True
+        self._fed += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserCallbackError as error:
+            self.reusable = False
+            cause = error.__context__
+            raise cause if isinstance(cause, Fault) else Fault(Reason.INTERNAL, type(cause).__name__) from None
+        except httptools.HttpParserError as error:
+            self.reusable = False
+            # What follows a whole answer spoils the connection, not the answer.
+            if not self.complete:
+                raise Fault(Reason.NOT_HTTP, str(error)[:120]) from None
+        if self._on_head is not None and self._fed > self._limits.headers:
+            raise Fault(Reason.HEAD_TOO_LARGE, f"over {self._limits.headers} bytes")
+
+    def eof(self) -> None:
+        """Take the end of the stream: it ends an answer that has no other end, and cuts any other short.
+
+        Raises:
+            Fault: CONNECTION_CLOSED.
+        """
+        self.reusable = False
+        if self.complete:
+            return
+        if not self._until_eof:
+            raise Fault(Reason.CONNECTION_CLOSED)
+        self.complete = True
+
+    # What httptools calls.
+
+    def on_message_begin(self) -> None:
+        """A further message after the one that was asked for."""
+        if self.complete:
+            self.reusable = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header, or one trailer, which is read over."""
+        if self._on_head is None or self.complete:
+            return
+        self._headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
+        if len(self._headers) > MAX_HEADERS:
+            raise Fault(Reason.HEAD_TOO_LARGE, f"over {MAX_HEADERS} headers")
+
+    def on_headers_complete(self) -> None:
+        """The head of an interim or of the final answer."""
+        if self.complete:
+            return
+        status = self._parser.get_status_code()
+        if self._parser.get_http_version() not in _VERSIONS:
+            raise Fault(Reason.NOT_HTTP, "neither HTTP/1.1 nor HTTP/1.0")
+        if 100 <= status < 200:
+            self._take_interim(status)
+            return
+        head, self._headers = AnswerHead(status, self._headers), []
+        if sum(len(name) + len(value) + 4 for name, value in head.headers) > self._limits.headers:
+            raise Fault(Reason.HEAD_TOO_LARGE, f"over {self._limits.headers} bytes")
+        if not self._parser.should_keep_alive():
+            self.reusable = False
+        on_head, self._on_head = self._on_head, None
+        if on_head is not None:
+            on_head(head)
+        if self._bodiless:
+            # The parser still expects a body: it is not asked again.
+            self.complete = True
+            self.reusable = False
+            return
+        if not self._framed(head) and status not in _BODILESS:
+            self._until_eof = True
+            self.reusable = False
+
+    def on_body(self, data: bytes) -> None:
+        """A piece of the body."""
+        if not self.complete:
+            self._on_data(data)
+
+    def on_message_complete(self) -> None:
+        """The end of an interim or of the final answer."""
+        if self._on_head is None:
+            self.complete = True
+
+    def _framed(self, head: AnswerHead) -> bool:
+        """Whether the head says where the body ends."""
+        framed = False
+        for name, value in head.headers:
+            if name == "transfer-encoding" and value.strip().lower() != "chunked":
+                raise Fault(Reason.TOO_MANY_CODINGS, "a transfer coding besides chunked")
+            framed = framed or name in ("content-length", "transfer-encoding")
+        return framed
+
+    def _take_interim(self, status: int) -> None:
+        self._interim += 1
+        self._headers = []
+        if status == 101:
+            raise Fault(Reason.BAD_STATUS, "101, which was not asked for")
+        if self._interim > MAX_INTERIM:
+            raise Fault(Reason.TOO_MANY_INTERIM_ANSWERS, f"over {MAX_INTERIM}")

@@ -1,0 +1,184 @@
+"""A connection on trio, over anyio's byte stream."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Awaitable, Callable
+
+import anyio
+from anyio.abc import SocketAttribute, SocketStream
+
+from aiocc.delivery import Reason
+from aiocc.protocol.limits import AnswerLimits
+from aiocc.protocol.messages import Fault, Wire
+from aiocc.transport.channel import Channel
+from aiocc.transport.reader import OnData, OnHead
+from aiocc.transport.tls_buffers import TLSBuffers
+
+
+class StreamConnection:
+    """One open connection; see `Connection`.
+
+    Args:
+        stream: Owned from now on.
+        tls: The session over which it speaks; None for none.
+    """
+
+    def __init__(self, stream: SocketStream, tls: TLSBuffers | None) -> None:
+        self._stream = stream
+        self._socket: socket.socket = stream.extra(SocketAttribute.raw_socket)
+        self._tls = tls
+        self._channel = Channel(tls)
+        self._data = b""
+        self._deadline = self._read_timeout = 0.0
+        self.opened_at = self.used_at = anyio.current_time()
+
+    @property
+    def requests(self) -> int:
+        """How many it has carried."""
+        return self._channel.requests
+
+    @property
+    def alive(self) -> bool:
+        """Whether it may carry another request. Nobody reads while it is idle, so the socket is asked."""
+        if not self._channel.alive:
+            return False
+        try:
+            data = self._socket.recv(64 * 1024, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return True
+        except OSError:
+            data = b""
+        try:
+            if not data:
+                self._channel.lost = True
+            else:
+                self._channel.receive(data)
+        except Fault:
+            self._channel.lost = True
+        return self._channel.alive
+
+    @property
+    def complete(self) -> bool:
+        """Whether the answer has ended."""
+        return self._channel.complete
+
+    def start(
+        self,
+        data: bytes,
+        wire: Wire,
+        *,
+        bodiless: bool,
+        limits: AnswerLimits,
+        on_head: OnHead,
+        on_data: OnData,
+        deadline: float,
+        read_timeout: float,
+        stepwise: bool = False,
+    ) -> bool:
+        """Take a request; `finish` hands it to the socket."""
+        if self._channel.lost:
+            return False
+        self._deadline = deadline
+        self._read_timeout = read_timeout
+        self._channel.begin(wire, bodiless=bodiless, limits=limits, on_head=on_head, on_data=on_data)
+        self._data = data if self._tls is None else self._tls.seal(data)
+        return True
+
+    async def finish(self) -> None:
+        """Hand the request to the socket, and wait for the end of the answer."""
+        try:
+            while not self._channel.complete:
+                await self._step(self._receive_some)
+        finally:
+            self._channel.settle()
+            self.used_at = anyio.current_time()
+
+    async def handshake(self) -> None:
+        """Agree on TLS, where this connection has it.
+
+        Raises:
+            ssl.SSLError: The other side is not who it should be, or speaks no common TLS.
+            Fault: The connection ended meanwhile.
+        """
+        if self._tls is None:
+            return
+        data = b""
+        while True:
+            try:
+                done = self._tls.handshake(data)
+            finally:
+                pending = self._tls.pending()
+                if pending:
+                    await self._stream.send(pending)
+            if done:
+                return
+            try:
+                data = await self._stream.receive(64 * 1024)
+            except (anyio.EndOfStream, anyio.BrokenResourceError):
+                raise Fault(Reason.TLS_FAILED, "the connection ended in the handshake") from None
+
+    async def write(self, data: bytes) -> None:
+        """Hand a further piece of the request to the socket, and wait while it is full."""
+        self._data += data if self._tls is None else self._tls.seal(data)
+        await self._step(self._flush)
+
+    async def advance(self) -> None:
+        """Wait until more of the answer has come, or its end."""
+        if not self._channel.complete:
+            await self._step(self._receive_some)
+
+    def pause(self, wanted: bool) -> None:
+        """Nothing is read but in `advance`."""
+
+    def settle(self) -> None:
+        """End an exchange that was driven by `advance`."""
+        self._channel.settle()
+        self.used_at = anyio.current_time()
+
+    def extra(self, name: str) -> object:
+        """Give `ssl_object`, `socket`, `client_addr` or `server_addr`, None where there is none."""
+        if name == "ssl_object":
+            return None if self._tls is None else self._tls.session
+        if name == "client_addr":
+            return self._socket.getsockname()
+        if name == "server_addr":
+            return self._socket.getpeername()
+        return self._socket if name == "socket" else None
+
+    def close(self) -> None:
+        """Close at once."""
+        self._channel.lost = True
+        self._socket.close()
+
+    async def _step(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Do one thing at the socket within the time for it; a connection on which that fails is closed."""
+        until = min(self._deadline, anyio.current_time() + self._read_timeout)
+        whole = False
+        try:
+            with anyio.CancelScope(deadline=until):
+                await act()
+                whole = True
+        except anyio.EndOfStream:
+            self._channel.end()
+            whole = True
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
+            self._channel.end(error)
+            whole = True
+        finally:
+            if not whole:
+                self.close()
+        if not whole:
+            raise Fault(Reason.DEADLINE if until >= self._deadline else Reason.READ_TIMEOUT)
+
+    async def _flush(self) -> None:
+        if self._data:
+            data, self._data = self._data, b""
+            await self._stream.send(data)
+
+    async def _receive_some(self) -> None:
+        await self._flush()
+        channel = self._channel
+        channel.receive(await self._stream.receive(64 * 1024))
+        if channel.lost and not channel.complete:
+            channel.end()
