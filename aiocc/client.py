@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from time import monotonic
 from types import TracebackType
 from typing import Any, Self, TypeVar
+
+from attrs import evolve
 
 from aiocc.auth.agent_guid import AgentGuid
 from aiocc.auth.strategy import Strategy
 from aiocc.call.admission import Admission
 from aiocc.call.desk import Desk
 from aiocc.call.explain import Explanation, explain
-from aiocc.call.line import NO_OPTIONS, CallOptions, Line
+from aiocc.call.foreign_auth import AuthTransport
+from aiocc.call.line import NO_OPTIONS, CallOptions, Line, Target
 from aiocc.call.renewal import Renewals
 from aiocc.endpoints.click_to_dial import click_to_dial
 from aiocc.endpoints.create_call import create_call
@@ -31,8 +33,8 @@ from aiocc.protocol.operation import Request
 from aiocc.protocol.retry import RetryPolicy
 from aiocc.scopes.callers import Agent, Visitor
 from aiocc.scopes.obs_pages import ObsResultCodes
-from aiocc.secret import Secret
-from aiocc.transport.foreign import OWN_LANES, ForeignTransport
+from aiocc.secret import Secret, conceal
+from aiocc.transport.foreign import ForeignTransport
 from aiocc.transport.interface import Transport
 from aiocc.transport.place import Place
 from aiocc.transport.pool_transport import PoolTransport
@@ -42,6 +44,9 @@ T = TypeVar("T")
 
 ISALES_CONCURRENCY = 10
 """Calls at once that the pages of iSales advise at most."""
+
+TOKEN_LANE = 4
+"""Token requests of one service at once, besides its calls."""
 
 CLIENT_HEADERS = (
     ("User-Agent", f"aiocc/{__version__}"),
@@ -76,7 +81,6 @@ class Client:
             if service is not None and not isinstance(service, Service):
                 raise ConfigurationError(f"{name} must be a Service, not {kind(service)}")
         self._services = {name: service for name, service in given.items() if service is not None}
-        self._renewals = Renewals()
         self._desk = Desk(self._open_line)
         self._options = NO_OPTIONS
         self._agents: dict[int, AgentGuid] = {}
@@ -200,12 +204,7 @@ class Client:
             request, strategy = agent.own(request), self._agents[agent.agent_id]
         else:
             strategy = self._strategy(request)
-        return explain(
-            request,
-            self._line(name, service, PoolTransport(service.pool, service.tls), monotonic),
-            strategy,
-            self._options,
-        )
+        return explain(request, _target(service), strategy, self._options, service.retry)
 
     def visitor(self, auth: Strategy) -> Visitor:
         """Give one web visitor, on this client's pools; cheap enough for every request.
@@ -221,6 +220,7 @@ class Client:
             raise ConfigurationError(f"auth must be a strategy such as CookieToken(token), not {kind(auth)}")
         return Visitor(self._desk, auth, self._options)
 
+    @conceal
     def agent(
         self,
         agent_id: int | None = None,
@@ -309,43 +309,52 @@ class Client:
 
     def _strategy(self, request: Request[Any]) -> Strategy | None:
         name = request.operation.service
-        strategy = self._service(name).auth
-        if strategy is None and not isinstance(request, ServiceRequest):
+        auth = self._service(name).auth
+        if auth is None and not isinstance(request, ServiceRequest):
             raise ConfigurationError(
                 f"{request.operation.name} needs a credential: give Client({name}=Service(..., auth=...))"
                 + (", or use client.visitor(CookieToken(token))" if name == "webadapter" else "")
             )
-        return strategy
+        return auth if isinstance(auth, Strategy) else None
 
-    def _open_line(self, name: str, place: Place) -> Line:
+    def _open_line(self, name: str, place: Place, renewals: Renewals) -> Line:
         service = self._service(name)
-        transport: Transport
-        if service.transport is not None:
-            transport = ForeignTransport(service.transport, server_name=service.server_name)
-        else:
-            transport = PoolTransport(service.pool, service.tls)
-        return self._line(name, service, transport, place.clock)
-
-    def _line(self, name: str, service: Service, transport: Transport, clock: Callable[[], float]) -> Line:
         ceiling = service.pool.max_connections
         wished = service.concurrency or (ISALES_CONCURRENCY if name == "isales" else ceiling)
-        overridden = {key.lower() for key, _ in service.headers}
         return Line(
             name=name,
-            origin=service.origin,
-            prefix=service.prefix,
+            target=_target(service),
             client_headers=CLIENT_HEADERS,
-            headers=(*(pair for pair in CLIENT_HEADERS if pair[0].lower() not in overridden), *service.headers),
-            strategy=service.auth,
-            transport=transport,
+            transport=_transport(service),
             admission=Admission(min(wished, ceiling), max_wait=service.timeouts.queue, rate=service.rate),
-            token_lane=Admission(OWN_LANES // 2, max_wait=service.timeouts.token),
-            renewals=self._renewals,
+            token_lane=Admission(TOKEN_LANE, max_wait=service.timeouts.token),
+            renewals=renewals,
             timeouts=service.timeouts,
             limits=service.limits,
             retry=service.retry,
-            clock=clock,
+            clock=place.clock,
         )
 
     def __repr__(self) -> str:
         return f"<Client {' '.join(f'{name}={service.origin}' for name, service in self._services.items())}>"
+
+
+def _target(service: Service) -> Target:
+    overridden = {name.lower() for name, _ in service.headers}
+    own = [pair for pair in CLIENT_HEADERS if pair[0].lower() not in overridden]
+    return Target(service.origin, service.prefix, (*own, *service.headers))
+
+
+def _transport(service: Service) -> Transport:
+    transport = _bare_transport(service)
+    if service.auth is None or isinstance(service.auth, Strategy):
+        return transport
+    return AuthTransport(transport, service.auth)
+
+
+def _bare_transport(service: Service) -> Transport:
+    if service.transport is not None:
+        return ForeignTransport(service.transport, server_name=service.server_name)
+    # Token requests have a lane of their own, so they must find connections when calls hold all of theirs.
+    pool = evolve(service.pool, max_connections=service.pool.max_connections + TOKEN_LANE)
+    return PoolTransport(pool, service.tls)

@@ -93,7 +93,9 @@ class CallError(AioccError):
 
 
 def _rebuild(cls: type[_E], args: tuple[object, ...]) -> _E:
-    return cls.__new__(cls, *args)
+    error = cls.__new__(cls, *args)
+    error.args = args  # TimeoutError, an OSError, would leave them to an __init__
+    return error
 
 
 class NotSentError(CallError):

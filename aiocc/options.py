@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 import httpx
 from attrs import field, frozen
 
-from aiocc.auth.strategy import Strategy
 from aiocc.call.admission import Rate
 from aiocc.errors import ConfigurationError
 from aiocc.protocol.limits import AnswerLimits, PoolLimits, Timeouts, optional_positive_whole
@@ -47,7 +46,7 @@ class Service:
 
     Attributes:
         url: https address, with a path prefix where there is one.
-        auth: The strategy, None where each visitor or agent brings its own.
+        auth: The strategy, or any `httpx.Auth`; None where each visitor or agent brings its own.
         headers: Sent with every request, `X-TenantSpaceID` for example.
         pool: How many connections, and for how long.
         timeouts: In seconds.
@@ -61,7 +60,7 @@ class Service:
     """
 
     url: str
-    auth: Strategy | None = None
+    auth: httpx.Auth | None = None
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=lambda pairs: repr([name for name, _ in pairs]))
     pool: PoolLimits
     timeouts: Timeouts
@@ -79,7 +78,7 @@ class Service:
         self,
         url: str,
         *,
-        auth: Strategy | None = None,
+        auth: httpx.Auth | None = None,
         headers: Headers = (),
         pool: PoolLimits | None = None,
         timeouts: Timeouts | None = None,
@@ -98,7 +97,7 @@ class Service:
             raise ConfigurationError(
                 "url must be https, except to a literal loopback address or with insecure_http=True"
             )
-        if auth is not None and not isinstance(auth, Strategy):
+        if auth is not None and not isinstance(auth, httpx.Auth):
             raise ConfigurationError(f"auth must be a strategy of aiocc.auth, not {_kind(auth)}")
         self.__attrs_init__(
             url=url,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import wraps
 from hmac import compare_digest
-from typing import Final, NoReturn
+from typing import Final, NoReturn, ParamSpec, TypeVar
 
 from aiocc.errors import ConfigurationError
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 HIDDEN: Final = "***"
 
@@ -58,12 +62,28 @@ class Secret:
 
 def scrub(text: str, secrets: Iterable[str]) -> str:
     """Take secrets out of foreign text that may echo them. Fragments under 6 characters are no secret."""
-    for secret in secrets:
+    for secret in sorted(set(secrets), key=len, reverse=True):
         if len(secret) >= 6:
             text = text.replace(secret, HIDDEN)
     return text
 
 
+def conceal(function: Callable[P, R]) -> Callable[P, R]:
+    """Raise a function's `ConfigurationError` anew, without the frames whose variables hold the refused secret."""
+
+    @wraps(function)
+    def concealing(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except ConfigurationError as error:
+            refused = type(error)(*error.args)
+        del args, kwargs
+        raise refused
+
+    return concealing
+
+
+@conceal
 def header_secret(name: str, value: object) -> Secret:
     """Check a credential that will travel in a header, and hide it.
 
@@ -74,16 +94,15 @@ def header_secret(name: str, value: object) -> Secret:
     Raises:
         ConfigurationError: It is empty, not text, or has characters that no header may carry.
     """
-    if isinstance(value, Secret):
-        value = value.reveal()
-    if not isinstance(value, str):
-        raise ConfigurationError(f"{name} must be text, not {type(value).__name__}")
-    value = value.removesuffix("\n").removesuffix("\r")
-    if not value:
+    text = value.reveal() if isinstance(value, Secret) else value
+    if not isinstance(text, str):
+        raise ConfigurationError(f"{name} must be text, not {type(text).__name__}")
+    text = text.removesuffix("\n").removesuffix("\r")
+    if not text:
         raise ConfigurationError(f"{name} is empty")
-    if not value.isascii() or not value.isprintable() or value != value.strip():
+    if not text.isascii() or not text.isprintable() or text != text.strip():
         raise ConfigurationError(
             f"{name} has characters that no HTTP header may carry (line breaks, controls, "
-            f"blanks at its ends, or text outside ASCII); its length is {len(value)}"
+            f"blanks at its ends, or text outside ASCII); its length is {len(text)}"
         )
-    return Secret(value)
+    return Secret(text)

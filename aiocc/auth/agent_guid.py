@@ -12,7 +12,7 @@ from typing import Final
 from aiocc.auth.strategy import Credential, Fetch, Strategy, Verdict
 from aiocc.errors import ConfigurationError
 from aiocc.protocol.messages import Answer, AnswerHead, WireRequest
-from aiocc.secret import Secret, header_secret
+from aiocc.secret import Secret, conceal, header_secret
 
 SIGNED_OUT_CODES: Final = frozenset({"000-003", "100-006"})
 _PREFIX: Final = "JSESSIONID="
@@ -31,6 +31,7 @@ class AgentGuid(Strategy):
 
     code_key = "retcode"
 
+    @conceal
     def __init__(self, guid: str | Secret, *, on_guid: Callable[[str], object] | None = None) -> None:
         self._held = Credential(_guid_secret(guid))
         self.on_guid = on_guid
@@ -53,7 +54,7 @@ class AgentGuid(Strategy):
         if not value or sent.credential is not self._held:
             return
         try:
-            changed = self.learn(value.partition(";")[0])
+            changed = self.learn(value.partition(";")[0].strip())
         except ConfigurationError:
             return
         if changed and self.on_guid is not None:

@@ -7,15 +7,21 @@ https://support.huaweicloud.com/api-ccfs-cec/cec_07_0003.html, shows it as a pic
 from __future__ import annotations
 
 import hmac
+import logging
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import quote
 
-from aiocc.auth.strategy import Credential, Fetch, Strategy
+from aiocc.auth.strategy import Credential, Fetch, Strategy, Verdict
 from aiocc.errors import ConfigurationError
-from aiocc.protocol.messages import WireRequest
-from aiocc.secret import Secret, header_secret
+from aiocc.protocol.messages import Answer, AnswerHead, WireRequest, http_date
+from aiocc.secret import Secret, conceal, header_secret
+
+MIN_SKEW: Final = timedelta(minutes=4)
+"""A smaller difference of the clocks is not followed."""
+
+log = logging.getLogger("aiocc")
 
 _VERSION: Final = "auth-v2"
 _UNRESERVED: Final = "-._~"
@@ -100,6 +106,7 @@ class AkSk(Strategy):
         ConfigurationError: A key that is empty or cannot travel, or `host` not among `signed_headers`.
     """
 
+    @conceal
     def __init__(
         self,
         access_key: str | Secret,
@@ -119,9 +126,10 @@ class AkSk(Strategy):
         self._milliseconds = milliseconds
         self._host = host
         self._blank_query_line = blank_query_line
+        self._skew = timedelta(0)
 
     async def credential(self, fetch: Fetch, /, *, rejected: Credential | None = None) -> Credential:
-        """Give the keys; there are no others to be had."""
+        """Give the keys; there are no others to be had, but another clock to sign by."""
         return self._credential
 
     def held(self) -> Credential | None:
@@ -132,6 +140,28 @@ class AkSk(Strategy):
         """Sign exactly what is sent: its method, path, query, headers and body, at this moment."""
         head.headers.append(("Authorization", self._sign(head, credential)))
 
+    def observe(self, sent: WireRequest, head: AnswerHead, /) -> None:
+        """Learn the service's clock from an answer that refuses a signature, where it is far from this one's."""
+        if head.status != 401 or sent.credential is not self._credential or head.header("age") is not None:
+            return
+        theirs = http_date(head.header("date"))
+        if theirs is None:
+            return
+        skew = theirs - datetime.now(UTC)
+        if abs(skew - self._skew) > MIN_SKEW:
+            self._skew = skew
+            # Another credential, as far as it matters: what was signed with the former one may be sent once more.
+            self._credential = Credential(self._credential.secret)
+            log.warning(
+                "AK/SK: the service's clock is %+.0f s from this one; signing by its clock", skew.total_seconds()
+            )
+
+    def verdict(self, sent: WireRequest, answer: Answer, /) -> Verdict:
+        """Ask for one more signature where this one was refused for its time."""
+        if answer.status != 401:
+            return "ok"
+        return "renew" if sent.credential is not self._credential else "denied"
+
     def _sign(self, head: WireRequest, credential: Credential) -> str:
         return sign_c2(
             access_key=self._access_key.reveal(),
@@ -141,7 +171,7 @@ class AkSk(Strategy):
             query=head.query,
             headers={name: self._value(head, name) for name in self._signed_headers},
             body=head.body,
-            timestamp=timestamp_text(datetime.now(UTC), milliseconds=self._milliseconds),
+            timestamp=timestamp_text(datetime.now(UTC) + self._skew, milliseconds=self._milliseconds),
             blank_query_line=self._blank_query_line,
         )
 

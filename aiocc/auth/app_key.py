@@ -14,7 +14,7 @@ from aiocc.protocol.checks import is_number
 from aiocc.protocol.codec import CodecError, decode_json, encode_json
 from aiocc.protocol.messages import Answer, Origin, WireRequest, parse_url
 from aiocc.protocol.reading import escape
-from aiocc.secret import Secret, header_secret, scrub
+from aiocc.secret import Secret, conceal, header_secret, scrub
 
 TOKEN_PATH: Final = "/apigovernance/api/oauth/tokenByAkSk"  # noqa: S105 - a path
 JSON: Final = "application/json"
@@ -40,6 +40,7 @@ class AppKey(Strategy):
 
     needs_io = True
 
+    @conceal
     def __init__(
         self,
         app_key: str | Secret,
@@ -99,12 +100,17 @@ class AppKey(Strategy):
             secrets = (self._app_key, self._app_secret)
             raise CredentialError(refusal("tokenByAkSk", answer, data, "exceptionInfo", secrets))
         lifetime = _seconds(data.get("Expires"), default=self._lifetime)
-        # Renewed a little early, so that it does not end between here and the service.
-        margin = min(60.0, lifetime / 10)
+        # Not shown in its last moments, so that it does not end between here and the service.
+        expires_at = time.monotonic() + lifetime - min(5.0, lifetime / 20)
         scheme = data.get("ApplyType")
+        try:
+            secret = header_secret("AccessToken", token)
+        except ConfigurationError:
+            raise CredentialError(refusal("tokenByAkSk", answer, {}, "") + " that a header could carry") from None
         return Credential(
-            header_secret("AccessToken", token),
-            expires_at=time.monotonic() + lifetime - margin,
+            secret,
+            expires_at=expires_at,
+            renew_at=expires_at - min(60.0, lifetime / 5),
             scheme=scheme if isinstance(scheme, str) and scheme.isalpha() else "Bearer",
         )
 

@@ -7,13 +7,14 @@ https://support.huaweicloud.com/intl/en-us/api-cec/cec_07_0953.html
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from time import monotonic
 from typing import Final, Literal
 
 from aiocc.auth.strategy import Credential, Fetch, Strategy, Verdict
 from aiocc.errors import ConfigurationError
 from aiocc.protocol.messages import Answer, AnswerHead, WireRequest
-from aiocc.secret import Secret, header_secret
+from aiocc.secret import Secret, conceal, header_secret
 
 TOKEN_NAME: Final = "ccmessaging-token"  # noqa: S105 - its name, not its value
 
@@ -44,7 +45,8 @@ class VisitorToken(Strategy):
     def observe(self, sent: WireRequest, head: AnswerHead, /) -> None:
         """Take the token that the server renewed by itself, unless another one took its place meanwhile."""
         if (value := head.header(TOKEN_NAME)) and sent.credential is self._held:
-            self._held = self._issue(value)
+            with suppress(ConfigurationError):  # one that no cookie can carry is none
+                self._held = self._issue(value)
 
     def verdict(self, sent: WireRequest, answer: Answer, /) -> Verdict:
         """Ask for another token after a 401."""
@@ -69,6 +71,7 @@ class CookieToken(VisitorToken):
         ConfigurationError: The token has characters that no cookie may carry.
     """
 
+    @conceal
     def __init__(
         self, value: str | Secret | Callable[[], Awaitable[str | Secret]], *, send_as: SendAs = "cookie"
     ) -> None:

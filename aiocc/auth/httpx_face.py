@@ -7,12 +7,17 @@ the requests it wants fetched.
 
 from __future__ import annotations
 
-import json
+from collections import deque
 from collections.abc import AsyncGenerator, Coroutine, Generator
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary
 
+import anyio
+import anyio.lowlevel
 import httpx
 
+from aiocc.auth.held import held_credential
+from aiocc.protocol.codec import CodecError, decode_json
 from aiocc.protocol.messages import DEFAULT_PORTS, Answer, AnswerHead, Origin, WireRequest
 from aiocc.protocol.reading import code_text
 
@@ -71,7 +76,15 @@ class _Fetch:
     async def credential(
         self, strategy: Strategy, /, *, rejected: Credential | None = None, at: Origin | None = None
     ) -> Credential:
-        return await strategy.credential(_Fetch(at), rejected=rejected)
+        held = held_credential(strategy, rejected)
+        if held is not None:
+            return held
+        turn = _turn_of(strategy)
+        await turn.take()
+        try:
+            return await strategy.credential(_Fetch(at), rejected=rejected)
+        finally:
+            turn.pass_on()
 
 
 async def async_flow(strategy: Strategy, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
@@ -81,16 +94,22 @@ async def async_flow(strategy: Strategy, request: httpx.Request) -> AsyncGenerat
     rejected: Credential | None = None
     fetched: list[httpx.Response] = []
     for last in (False, True):
-        coroutine = strategy.credential(_Fetch(bare.origin), rejected=rejected)
-        try:
-            step = await _Step(coroutine)
-            while isinstance(step, _Wanted):
-                response = yield _token_request(step.request)
-                await response.aread()
-                fetched.append(response)
-                step = await _Step(coroutine, _answer(response, None))
-        finally:
-            coroutine.close()
+        step: _Wanted | Credential | None = held_credential(strategy, rejected)
+        if step is None:
+            turn = _turn_of(strategy)
+            await turn.take()
+            coroutine = strategy.credential(_Fetch(bare.origin), rejected=rejected)
+            try:
+                step = await _Step(coroutine)
+                while isinstance(step, _Wanted):
+                    response = yield _token_request(step.request)
+                    await response.aread()
+                    fetched.append(response)
+                    step = await _Step(coroutine, _answer(response, None))
+            finally:
+                coroutine.close()
+                turn.pass_on()
+        assert not isinstance(step, _Wanted)
         sent = bare.with_credential(strategy, step)
         response = yield request
         strategy.observe(sent, _head(response))
@@ -123,6 +142,47 @@ def sync_flow(strategy: Strategy, request: httpx.Request) -> Generator[httpx.Req
         if last or strategy.verdict(sent, _answer(response, strategy.code_key)) != "renew":
             return
         rejected = credential
+
+
+class _Turn:
+    """Whose turn it is to fetch: one request at a time. No lock: it is handed on from wherever a flow ends."""
+
+    def __init__(self) -> None:
+        self.loop = anyio.lowlevel.current_token()
+        self._taken = False
+        self._waiting: deque[anyio.Event] = deque()
+
+    async def take(self) -> None:
+        if not self._taken:
+            self._taken = True
+            return
+        event = anyio.Event()
+        self._waiting.append(event)
+        try:
+            await event.wait()
+        except BaseException:
+            if event in self._waiting:
+                self._waiting.remove(event)
+            else:
+                self.pass_on()
+            raise
+
+    def pass_on(self) -> None:
+        if self._waiting:
+            self._waiting.popleft().set()
+        else:
+            self._taken = False
+
+
+_turns: WeakKeyDictionary[Strategy, _Turn] = WeakKeyDictionary()
+
+
+def _turn_of(strategy: Strategy) -> _Turn:
+    """Give a strategy's turn in this event loop; one of a loop that has ended is never waited for."""
+    turn = _turns.get(strategy)
+    if turn is None or turn.loop != anyio.lowlevel.current_token():
+        turn = _turns[strategy] = _Turn()
+    return turn
 
 
 class _Bare:
@@ -177,8 +237,8 @@ def _answer(response: httpx.Response, code_key: str | None) -> Answer:
     answer = Answer(_head(response), response.content)
     if code_key is not None:
         try:
-            data = json.loads(response.content)
-        except ValueError:
+            data = decode_json(answer.body, answer.head.header("content-type"))
+        except CodecError:
             return answer
         if isinstance(data, dict):
             answer.code = code_text(data.get(code_key))

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Generator
 from typing import Literal, Protocol
 
 import httpx
-from attrs import field, frozen
+from attrs import frozen
 
 from aiocc.auth import httpx_face
 from aiocc.protocol.messages import Answer, AnswerHead, Origin, WireRequest
@@ -24,16 +24,23 @@ class Credential:
         secret: What is shown to the service.
         expires_at: On `time.monotonic`'s clock, None for one without a known end.
         scheme: The word before it in an Authorization header, where there is one.
+        renew_at: From then on another one is fetched ahead, while this one still serves; None for never.
     """
 
     secret: Secret
     expires_at: float | None = None
-    scheme: str = field(default="")
+    scheme: str = ""
+    renew_at: float | None = None
 
     @property
     def expired(self) -> bool:
         """Whether its time is over."""
         return self.expires_at is not None and time.monotonic() >= self.expires_at
+
+    @property
+    def due(self) -> bool:
+        """Whether another one should be fetched ahead."""
+        return self.renew_at is not None and time.monotonic() >= self.renew_at
 
 
 class Fetch(Protocol):

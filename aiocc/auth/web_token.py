@@ -101,4 +101,8 @@ class WebToken(VisitorToken):
             raise CredentialError(refusal("applyToken", answer, data, "resultDesc"))
         if len(token) > 1 and token[0] == token[-1] == '"':
             token = token[1:-1]
-        return self._issue(token)
+        try:
+            return self._issue(token)
+        except ConfigurationError:
+            unfit = refusal("applyToken", answer, {}, "")
+        raise CredentialError(f"{unfit} that a cookie could carry")

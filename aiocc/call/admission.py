@@ -81,6 +81,7 @@ class Admission:
         self._waiting: deque[_Waiter] = deque()
         self._pace = Pace(rate) if rate is not None else None
         self._closed = False
+        self._closing: anyio.Event | None = None
 
     @property
     def active(self) -> int:
@@ -110,6 +111,8 @@ class Admission:
     def close(self) -> None:
         """Admit no more; the calls that wait end with CLIENT_CLOSED."""
         self._closed = True
+        if self._closing is not None:
+            self._closing.set()
         for waiter in self._waiting:
             waiter.event.set()
 
@@ -159,9 +162,19 @@ class Admission:
             raise Fault(reason, f"the service's rate would have let it go in {delay:.1f} s")
         pace.reserve(now)
         if delay:
-            try:
-                await anyio.sleep(delay)
-            except BaseException:
+            await self._sleep(pace, delay)
+
+    async def _sleep(self, pace: Pace, delay: float) -> None:
+        """Wait for the reserved moment; on the way out of a cancelled or closed wait, return it and the slot."""
+        went = False
+        self._closing = self._closing or anyio.Event()
+        try:
+            with anyio.move_on_after(delay):
+                await self._closing.wait()
+            went = not self._closed
+        finally:
+            if not went:
                 pace.give_back()
                 self.release()
-                raise
+        if not went:
+            raise Fault(Reason.CLIENT_CLOSED)

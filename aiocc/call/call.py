@@ -10,10 +10,10 @@ from typing import Any, Generic, TypeVar
 import anyio
 import anyio.lowlevel
 
+from aiocc.auth.held import held_credential
 from aiocc.auth.strategy import Credential, Strategy
-from aiocc.call.line import CallOptions, Line
+from aiocc.call.line import CallOptions, Line, Target
 from aiocc.call.record import Record, Tried
-from aiocc.call.renewal import held_credential
 from aiocc.delivery import Delivery, Phase, Reason
 from aiocc.errors import ConfigurationError, CredentialError
 from aiocc.outcome import Outcome
@@ -69,10 +69,15 @@ class _Call(Generic[T]):
         self.policy = options.retry or line.retry
         self.record: Record[T] = Record(request, request.operation, line.clock())
         self.deadline = self.record.clock
-        self.base = build(request, line, options)
+        self.base = build(request, line.target, options)
 
     async def run(self) -> Outcome[T]:
         """Attempt, and repeat what the rules allow."""
+        if not self.policy.allowed_for(self.record.operation.effect):
+            raise ConfigurationError(
+                f"{self.record.operation.name}: RetryPolicy(on_unknown='resend') could call people twice; "
+                "that takes allow_duplicate_calls=True as well"
+            )
         await self._open_deadline()
         renewals = 0
         rejected: Credential | None = None
@@ -128,6 +133,8 @@ class _Call(Generic[T]):
         credential = held_credential(self.strategy, rejected)
         if credential is None:
             credential = await self._ask_for_credential(tried, self.strategy, rejected)
+        elif credential.due:
+            await self.line.renewals.renew_ahead(self.line, self.strategy, credential)
         if credential is rejected and rejected is not None:
             # There is no other: the repeat would be refused as the first one was.
             tried.reason, tried.detail = Reason.CREDENTIAL_UNAVAILABLE, "no other credential than the refused one"
@@ -136,20 +143,11 @@ class _Call(Generic[T]):
     async def _ask_for_credential(
         self, tried: Tried, strategy: Strategy, rejected: Credential | None
     ) -> Credential | None:
-        limit = min(self.deadline, self.line.clock() + self.line.timeouts.token)
         try:
-            with anyio.CancelScope(deadline=limit):
+            with anyio.CancelScope(deadline=self.deadline):
                 return await self.line.renewals.credential(self.line, strategy, rejected=rejected)
-        except ConfigurationError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a user's supplier may raise anything, and nothing was sent
+        except CredentialError as error:
             tried.reason, tried.detail, tried.cause = Reason.CREDENTIAL_UNAVAILABLE, str(error), error
-            if not isinstance(error, CredentialError):
-                tried.detail = f"{type(strategy).__name__} raised {type(error).__name__}"
-            return None
-        if limit < self.deadline:
-            tried.reason = Reason.CREDENTIAL_UNAVAILABLE
-            tried.detail = f"not within Timeouts(token={self.line.timeouts.token:g})"
             return None
         raise Fault(Reason.DEADLINE)
 
@@ -221,16 +219,10 @@ class _Call(Generic[T]):
         return self.record.failed(elapsed)
 
 
-def build(request: Request[Any], line: Line, options: CallOptions) -> WireRequest:
+def build(request: Request[Any], target: Target, options: CallOptions) -> WireRequest:
     """Make the request as it will be sent, but for its credential."""
     operation = request.operation
-    prepared = line.heads.get(operation)
-    if prepared is None:
-        head = [("Host", line.origin.authority), *line.headers, ("Content-Type", operation.content_type)]
-        prepared = line.prefix + operation.path, head
-        if operation.page:  # others are made for one request, and would fill the memory
-            line.heads[operation] = prepared
-    path, head = prepared
+    path, head = target.head(operation)
     headers = [*head, *request.headers(), *options.headers]
     payload = request.payload()
     body = None
@@ -239,7 +231,7 @@ def build(request: Request[Any], line: Line, options: CallOptions) -> WireReques
         headers.append(("Content-Length", str(len(body))))
     return WireRequest(
         method=operation.method,
-        origin=line.origin,
+        origin=target.origin,
         path=fill_path(path, request.path_params()),
         query=request.query(),
         headers=headers,

@@ -10,7 +10,9 @@ import anyio
 
 from aiocc.auth.strategy import Strategy
 from aiocc.call.call import perform
+from aiocc.call.host import Host
 from aiocc.call.line import CallOptions, Line
+from aiocc.call.renewal import Renewals
 from aiocc.errors import ClientClosedError, ConfigurationError
 from aiocc.outcome import Outcome
 from aiocc.protocol.operation import Request
@@ -29,10 +31,12 @@ class Desk:
         open_line: Makes the line to a service; nothing is connected yet.
     """
 
-    def __init__(self, open_line: Callable[[str, Place], Line]) -> None:
+    def __init__(self, open_line: Callable[[str, Place, Renewals], Line]) -> None:
         self._open_line = open_line
         self._lines: dict[str, Line] = {}
         self._place: Place | None = None
+        self._host: Host | None = None
+        self._renewals: Renewals | None = None
         self._on_their_way = 0
         self._all_done: anyio.Event | None = None
         self.closed = False
@@ -57,12 +61,13 @@ class Desk:
         """Give the line to a service in this event loop."""
         if self.closed:
             raise ClientClosedError("this client is closed")
-        place = self._place
-        if place is None or not place.is_here():
-            place = self._move_here()
+        if self._place is None or not self._place.is_here():
+            self._move_here()
         line = self._lines.get(service)
         if line is None:
-            line = self._lines[service] = self._open_line(service, place)
+            assert self._place is not None
+            assert self._renewals is not None
+            line = self._lines[service] = self._open_line(service, self._place, self._renewals)
         return line
 
     async def aclose(self) -> None:
@@ -81,19 +86,22 @@ class Desk:
                     await self._all_done.wait()
         finally:
             with anyio.CancelScope(shield=True):
+                if self._host is not None:
+                    await self._host.aclose()
                 for line in lines.values():
                     await line.transport.aclose()
 
-    def _move_here(self) -> Place:
+    def _move_here(self) -> None:
         """Leave the lines of an event loop that has ended, or of a parent process, untouched behind."""
         if self._place is not None and self._place.still_runs():
             raise ConfigurationError(
                 "this client is in use in another event loop that still runs: make one client for each loop"
             )
         self._place = Place()
+        self._host = Host(self._place)
+        self._renewals = Renewals(self._host)
         self._lines = {}
         self._on_their_way = 0
-        return self._place
 
     def __del__(self) -> None:
         if self._lines:

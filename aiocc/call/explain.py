@@ -8,7 +8,7 @@ from attrs import frozen
 
 from aiocc.auth.strategy import Credential, Strategy
 from aiocc.call.call import build
-from aiocc.call.line import CallOptions, Line
+from aiocc.call.line import CallOptions, Target
 from aiocc.protocol.messages import WireRequest, shown_headers
 from aiocc.protocol.operation import Effect, Request
 from aiocc.protocol.retry import RetryPolicy
@@ -51,10 +51,12 @@ class Explanation:
         return "\n".join([*head, "", f"Effect: {self.effect}. {self.repeats}", *([self.page] if self.page else [])])
 
 
-def explain(request: Request[Any], line: Line, strategy: Strategy | None, options: CallOptions) -> Explanation:
+def explain(
+    request: Request[Any], target: Target, strategy: Strategy | None, options: CallOptions, policy: RetryPolicy
+) -> Explanation:
     """Show a request as it would be sent."""
     operation = request.operation
-    sent = build(request, line, options)
+    sent = build(request, target, options)
     added: list[tuple[str, str]] = []
     if strategy is not None:
         known = len(sent.headers)
@@ -69,7 +71,7 @@ def explain(request: Request[Any], line: Line, strategy: Strategy | None, option
         headers=(*shown_headers(sent.headers), *added),
         body=None if sent.body is None else sent.body.decode(),
         effect=operation.effect.value,
-        repeats=_repeats(operation.effect, options.retry or line.retry),
+        repeats=_repeats(operation.effect, options.retry or policy),
         page=operation.page,
     )
 

@@ -7,7 +7,6 @@ from typing import Any, Protocol, TypeVar
 
 from attrs import define, field, frozen
 
-from aiocc.auth.strategy import Strategy
 from aiocc.call.admission import Admission
 from aiocc.call.renewal import Renewals
 from aiocc.outcome import Outcome
@@ -28,31 +27,50 @@ class Caller(Protocol):
         ...
 
 
+@define(eq=False)
+class Target:
+    """Where a service's requests go, and what each of them begins with.
+
+    Attributes:
+        origin: No request goes elsewhere.
+        prefix: Of every path.
+        headers: For every request: the client's own and the configured ones.
+    """
+
+    origin: Origin
+    prefix: str
+    headers: tuple[tuple[str, str], ...]
+    _heads: dict[Operation[Any], tuple[str, list[tuple[str, str]]]] = field(factory=dict, init=False)
+
+    def head(self, operation: Operation[Any]) -> tuple[str, list[tuple[str, str]]]:
+        """Give the path's template and the headers that are the same for every request of an operation."""
+        head = self._heads.get(operation)
+        if head is None:
+            headers = [("Host", self.origin.authority), *self.headers, ("Content-Type", operation.content_type)]
+            head = self.prefix + operation.path, headers
+            if operation.page:  # one without a page is made for a single request
+                self._heads[operation] = head
+        return head
+
+
 @define(eq=False, kw_only=True)
 class Line:
-    """Everything a call needs of its service.
+    """Everything a call needs of its service, in one event loop.
 
     Attributes:
         name: Of the service.
-        origin: Where it is; no request goes elsewhere.
-        prefix: Of every path.
-        client_headers: User-Agent and the like, for every request of this client.
-        headers: These and the configured ones, for every request of this service.
-        strategy: How it authenticates, None for not at all.
+        target: Where requests go.
+        client_headers: What token requests begin with.
         transport: Over which requests go.
-        admission: Where its calls wait.
-        token_lane: Where its token fetches wait.
+        admission: Where calls wait.
+        token_lane: Where token requests wait.
         renewals: Where credentials come from.
         clock: The event loop's.
-        heads: What is the same for every request of an operation, made once.
     """
 
     name: str
-    origin: Origin
-    prefix: str
+    target: Target
     client_headers: tuple[tuple[str, str], ...]
-    headers: tuple[tuple[str, str], ...]
-    strategy: Strategy | None
     transport: Transport
     admission: Admission
     token_lane: Admission
@@ -61,7 +79,6 @@ class Line:
     limits: AnswerLimits
     retry: RetryPolicy
     clock: Callable[[], float]
-    heads: dict[Operation[Any], tuple[str, list[tuple[str, str]]]] = field(factory=dict)
 
 
 @frozen(kw_only=True)

@@ -6,7 +6,7 @@ https://support.huaweicloud.com/api-ccfs-cec/cec_07_4055.html
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from attrs import field, frozen
 from cattrs.gen import make_dict_structure_fn, override
@@ -57,13 +57,22 @@ CONVERTER.register_structure_hook(
         _cattrs_detailed_validation=False,
     ),
 )
+
+
+def _structure_rows(rows: Any, _: Any) -> tuple[ObsResultCode, ...]:
+    """Take an array alone: an empty object would pass for no rows."""
+    if not isinstance(rows, list):
+        raise TypeError("not an array")
+    return tuple(CONVERTER.structure(row, ObsResultCode) for row in rows)
+
+
 CONVERTER.register_structure_hook(
     ObsResultCodePage,
     make_dict_structure_fn(
         ObsResultCodePage,
         CONVERTER,
         total_count=override(rename="totalCount"),
-        codes=override(rename="obsCodes"),
+        codes=override(rename="obsCodes", struct_hook=_structure_rows),
         _cattrs_detailed_validation=False,
     ),
 )

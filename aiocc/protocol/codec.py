@@ -23,7 +23,7 @@ CHARSETS: Final = frozenset(
 """What an answer may declare. GBK is what some gateways were seen to send."""
 
 _CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
-_BRACKET_OR_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
+_BRACKET_OR_TEXT = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
 
 
 class CodecError(Exception):
@@ -76,6 +76,8 @@ def decode_json(body: bytes, content_type: str | None = None, *, max_depth: int 
         return _DECODER.decode(text)
     except ValueError:
         raise CodecError(Reason.NOT_JSON) from None
+    except RecursionError:
+        raise CodecError(Reason.TOO_DEEP) from None
 
 
 def structure(cls: type[T]) -> Any:

@@ -32,7 +32,12 @@ class Body:
         names = [name for name in names if name]
         if len(names) > 1 or (names and names[0] not in ("gzip", "x-gzip", "deflate")):
             raise Fault(Reason.TOO_MANY_CODINGS, f"Content-Encoding {', '.join(names)[:80]!r}")
-        if declared is not None and declared.isdigit() and (len(declared) > 18 or int(declared) > limit):
+        if (
+            declared is not None
+            and declared.isascii()
+            and declared.isdigit()
+            and (len(declared) > 18 or int(declared) > limit)
+        ):
             raise Fault(Reason.BODY_TOO_LARGE, f"declared {declared[:20]} bytes, limit {limit}")
         self._limit = limit
         self._coded = bool(names)

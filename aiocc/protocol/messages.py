@@ -5,7 +5,8 @@ httpx's own objects cost more than the whole rest of a call, so they are made on
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -81,13 +82,24 @@ def parse_url(url: str, *, what: str) -> tuple[Origin, str]:
         raise ConfigurationError(f"{what} must be an absolute https URL such as 'https://10.10.10.3:8043'")
     if parts.query or parts.fragment:
         raise ConfigurationError(f"{what} must have no query and no fragment")
-    if any(c.isspace() or not c.isprintable() for c in url):
-        raise ConfigurationError(f"{what} holds a blank or a control character")
+    if any(c.isspace() or not c.isprintable() for c in url) or not parts.path.isascii():
+        raise ConfigurationError(f"{what} holds a blank, a control character, or a path outside ASCII")
+    if port == 0:
+        raise ConfigurationError(f"{what} has port 0, which nothing listens at")
     try:
         host = host if host.isascii() else host.encode("idna").decode()
     except UnicodeError:
         raise ConfigurationError(f"{what} has a host name that cannot be encoded") from None
     return Origin(parts.scheme, host, port or DEFAULT_PORTS[parts.scheme]), parts.path.rstrip("/")
+
+
+def http_date(value: str | None) -> datetime | None:
+    """Read an HTTP date, which is in UTC whether it says so or not; None for what is none."""
+    try:
+        moment = parsedate_to_datetime(value or "")
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def quote_segment(text: str) -> str:

@@ -57,8 +57,10 @@ def next_step(*, delivery: Delivery, reason: Reason, effect: Effect, trace: str 
 
 
 def _unknown(effect: Effect, trace: str) -> str:
-    if effect.harmless:
+    if effect is Effect.READ:
         return "Nothing was changed by it; repeating is safe."
+    if effect is Effect.IDEMPOTENT:
+        return "It may have been done; repeating is safe, for it changes nothing more."
     if effect is Effect.CALL:
         find = f" {trace}" if trace else " Ask the contact centre before anyone dials again."
         return f"The call may be ringing. Do not repeat.{find}"

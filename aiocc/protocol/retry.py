@@ -8,16 +8,15 @@ one; that repeat is decided by the strategy's verdict and costs no retry. Nothin
 from __future__ import annotations
 
 import random
-from email.utils import parsedate_to_datetime
 from typing import Final, Literal
 
-import attrs
 from attrs import field, frozen
 
 from aiocc.delivery import Delivery, Reason
 from aiocc.errors import ConfigurationError
 from aiocc.protocol.codes import Act, Code
 from aiocc.protocol.limits import positive, positive_whole
+from aiocc.protocol.messages import http_date
 from aiocc.protocol.operation import Effect
 
 DAY: Final = 86400.0
@@ -80,12 +79,21 @@ class RetryPolicy:
     throttled_base: float = field(default=1.0, validator=positive)
     cap: float = field(default=20.0, validator=positive)
     on_unknown: Literal["raise", "resend"] = field(default="raise")
-    allow_duplicate_calls: bool = field(default=False, validator=attrs.validators.instance_of(bool))
+    allow_duplicate_calls: bool = field(default=False)
 
     @on_unknown.validator
     def _known(self, _: object, value: object) -> None:
         if value not in ("raise", "resend"):
             raise ConfigurationError("RetryPolicy.on_unknown must be 'raise' or 'resend'")
+
+    @allow_duplicate_calls.validator
+    def _switch(self, _: object, value: object) -> None:
+        if not isinstance(value, bool):
+            raise ConfigurationError("RetryPolicy.allow_duplicate_calls must be True or False")
+
+    def allowed_for(self, effect: Effect) -> bool:
+        """Whether this policy may be used with an operation at all: resending calls takes a switch of its own."""
+        return effect is not Effect.CALL or self.on_unknown == "raise" or self.allow_duplicate_calls
 
     def may_resend(self, effect: Effect) -> bool:
         """Whether a request of this effect is sent again when its fate is unknown."""
@@ -145,11 +153,8 @@ def retry_after_seconds(value: str | None, *, now: float) -> float | None:
     text = (value or "").strip()
     if text.isascii() and text.isdigit():
         return min(float(text), DAY) if len(text) < 9 else DAY
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
-        return None
-    return min(max(0.0, moment.timestamp() - now), DAY)
+    moment = http_date(text)
+    return None if moment is None else min(max(0.0, moment.timestamp() - now), DAY)
 
 
 def _repeatable(policy: RetryPolicy, effect: Effect, ended: Ended) -> bool:

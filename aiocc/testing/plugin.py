@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from aiocc import Client
+    from aiocc.client import Client
     from aiocc.simulator import Simulator
 
 
@@ -35,7 +35,7 @@ def aicc(aicc_simulator: Simulator) -> Simulator:
 @pytest.fixture
 async def aicc_client(aicc: Simulator) -> AsyncIterator[Client]:
     """A client of the simulator, with every credential; for async tests run by anyio's plugin."""
-    from aiocc import Client
+    from aiocc.client import Client
 
     async with Client.from_env(aicc.environment) as client:
         yield client

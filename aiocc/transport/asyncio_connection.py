@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import ssl
 
+import anyio
+
 from aiocc.delivery import Reason
 from aiocc.protocol.limits import AnswerLimits
 from aiocc.protocol.messages import Fault, Wire
@@ -110,13 +112,19 @@ class AsyncioConnection(asyncio.BufferedProtocol):
             self._waiter = None
         self._progress = False
 
-    async def write(self, data: bytes) -> None:
+    async def write(self, data: bytes, timeout: float) -> bool:
         """Hand a further piece of the request to the socket, and wait while it is full."""
-        if self._transport is None or self._channel.lost or self._transport.is_closing():
-            raise self._fault or Fault(Reason.CONNECTION_RESET)
-        self._transport.write(data if self._tls is None else self._tls.seal(data))
-        if self._room is not None:
+        transport, channel = self._transport, self._channel
+        if transport is None or channel.lost or channel.complete or transport.is_closing():
+            return False
+        transport.write(data if self._tls is None else self._tls.seal(data))
+        if self._room is None:
+            return True
+        with anyio.CancelScope(deadline=self._loop.time() + timeout):
             await self._room.wait()
+            return not (channel.lost or channel.complete)
+        self.close()
+        raise Fault(Reason.WRITE_TIMEOUT)
 
     def pause(self, wanted: bool) -> None:
         """Stop reading while the application does not keep up, or go on."""
@@ -224,10 +232,13 @@ class AsyncioConnection(asyncio.BufferedProtocol):
             self._fail(fault)
         else:
             self._go_on()
+        self.resume_writing()
 
     def _go_on(self) -> None:
         waiter = self._waiter
         self._progress = True
+        if self._room is not None and self._channel.complete:
+            self._room.set()
         if waiter is None:
             if self._channel.lost:
                 self.close()

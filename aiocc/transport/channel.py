@@ -89,13 +89,15 @@ class Channel:
         self.lost = True
         if not self._asked or self._reader.complete:
             return
-        if error is None:
-            try:
-                self._reader.eof()
-            except Fault as fault:
-                raise self._or_stale(fault) from None
-        else:
+        if error is not None:
             raise self._or_stale(Fault(Reason.CONNECTION_RESET))
+        if self.tls is not None and not self.tls.at_end:
+            # RFC 9112, 9.8: without TLS's own goodbye anyone on the way may have cut the answer short.
+            raise self._or_stale(Fault(Reason.CONNECTION_CLOSED))
+        try:
+            self._reader.eof()
+        except Fault as fault:
+            raise self._or_stale(fault) from None
 
     def _or_stale(self, fault: Fault) -> Fault:
         """Name a connection that had served before, and ended before a byte of this answer came."""
@@ -105,6 +107,7 @@ class Channel:
         name = error.reason or ""
         text = name.replace("_", " ").lower()
         # Under TLS 1.3 a server refuses a client's certificate after the handshake, and reads no request before.
-        if "ALERT" in name and "CERTIFICATE" in name and not self._wire.reused and not self._reader.started:
+        refused = "ALERT" in name and ("CERTIFICATE" in name or "UNKNOWN_CA" in name)
+        if refused and not self._wire.reused and not self._reader.started:
             return Fault(Reason.CLIENT_CERTIFICATE_REFUSED, text)
         return Fault(Reason.CONNECTION_RESET, text)

@@ -66,11 +66,13 @@ class Connection(Protocol):
             Fault: There is none, or it was cut short.
         """
 
-    async def write(self, data: bytes) -> None:
+    async def write(self, data: bytes, timeout: float) -> bool:
         """Hand a further piece of the request to the socket, and wait while it is full.
 
+        False where the other side takes no more, or has answered in full already; `advance` says which.
+
         Raises:
-            Fault: The connection ended.
+            Fault: It was full for too long.
         """
 
     async def advance(self) -> None:

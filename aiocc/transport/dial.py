@@ -64,13 +64,16 @@ class Dialler:
             fault = Fault(Reason.CONNECTION_REFUSED)
         except OSError as error:
             fault = _os_fault(error, wire)
+        except ValueError as error:
+            fault = Fault(Reason.DNS_FAILURE, f"not a host name ({type(error).__name__})")
         raise fault
 
     async def _dial_asyncio(self, loop: asyncio.AbstractEventLoop, origin: Origin, wire: Wire) -> Connection:
+        tls = self._tls(origin)
         opened = await connect(loop, origin.host, origin.port)
         try:
             _, connection = await loop.create_connection(
-                lambda: AsyncioConnection(loop, self._buffer, self._tls(origin)), sock=opened
+                lambda: AsyncioConnection(loop, self._buffer, tls), sock=opened
             )
         except BaseException:
             opened.close()
@@ -80,8 +83,9 @@ class Dialler:
         return connection
 
     async def _dial_stream(self, origin: Origin, wire: Wire) -> Connection:
+        tls = self._tls(origin)
         stream = await anyio.connect_tcp(origin.host, origin.port, happy_eyeballs_delay=STAGGER)
-        connection = StreamConnection(stream, self._tls(origin))
+        connection = StreamConnection(stream, tls)
         wire.phase = Phase.TLS
         try:
             await connection.handshake()

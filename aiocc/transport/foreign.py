@@ -16,13 +16,9 @@ import httpx
 
 from aiocc.delivery import Phase, Reason
 from aiocc.protocol.inflate import Body
-from aiocc.protocol.limits import AnswerLimits, PoolLimits, Timeouts
-from aiocc.protocol.messages import Answer, AnswerHead, Fault, Origin, Wire, WireRequest
+from aiocc.protocol.limits import AnswerLimits, Timeouts
+from aiocc.protocol.messages import Answer, AnswerHead, Fault, Wire, WireRequest
 from aiocc.transport.foreign_errors import PROVE_NOTHING_LEFT, name_fault
-from aiocc.transport.tls import TLS, ssl_context
-
-OWN_LANES: Final = 8
-"""Connections beyond a service's ceiling, for lanes that must not wait behind business calls."""
 
 _CLOSE_GRACE: Final = 1.0
 
@@ -116,69 +112,6 @@ class ForeignTransport:
                 await response.aclose()
         wire.phase = Phase.DONE
         return answer
-
-
-class HttpxPools:
-    """One `httpx.AsyncHTTPTransport` for each origin, owned here.
-
-    httpx's pool knows no maximum age and no maximum of requests; of `PoolLimits` it takes the other figures.
-    """
-
-    def __init__(self, pool: PoolLimits, tls: TLS | Any) -> None:
-        self._pool = pool
-        self._tls = tls
-        self._by_origin: dict[Origin, tuple[httpx.AsyncHTTPTransport, ForeignTransport]] = {}
-
-    async def exchange(
-        self,
-        request: WireRequest,
-        wire: Wire,
-        *,
-        deadline: float,
-        timeouts: Timeouts,
-        limits: AnswerLimits,
-        on_head: Callable[[AnswerHead], None],
-        idle_at_most: float = inf,
-    ) -> Answer:
-        """Send a request once over its origin's pool; see `Transport`."""
-        assert request.origin is not None
-        return await self._transport(request.origin).exchange(
-            request,
-            wire,
-            deadline=deadline,
-            timeouts=timeouts,
-            limits=limits,
-            on_head=on_head,
-            idle_at_most=idle_at_most,
-        )
-
-    async def aclose(self) -> None:
-        """Close every pool."""
-        opened, self._by_origin = self._by_origin, {}
-        for owned, _ in opened.values():
-            await owned.aclose()
-
-    def _transport(self, origin: Origin) -> ForeignTransport:
-        if (known := self._by_origin.get(origin)) is not None:
-            return known[1]
-        server_name = self._tls.server_name if isinstance(self._tls, TLS) else None
-        owned = httpx.AsyncHTTPTransport(
-            verify=self._context(origin),
-            trust_env=False,
-            limits=httpx.Limits(
-                max_connections=self._pool.max_connections + OWN_LANES,
-                max_keepalive_connections=self._pool.max_idle,
-                keepalive_expiry=self._pool.idle_expiry,
-            ),
-        )
-        foreign = ForeignTransport(owned, server_name=server_name)
-        self._by_origin[origin] = owned, foreign
-        return foreign
-
-    def _context(self, origin: Origin) -> Any:
-        if origin.scheme != "https":
-            return False
-        return ssl_context(self._tls) if isinstance(self._tls, TLS) else self._tls
 
 
 class _Trace:

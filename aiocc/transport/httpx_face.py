@@ -78,7 +78,8 @@ class _Exchange(httpx.AsyncByteStream):
         self._pieces: deque[bytes] = deque()
         self._buffered = 0
         times = cast("dict[str, float | None]", request.extensions.get("timeout") or {})
-        self._times = {name: times.get(name) or _FOREVER for name in ("connect", "read", "write", "pool")}
+        self._times = {name: _seconds(times.get(name)) for name in ("connect", "read", "write", "pool")}
+        self._sent = False
 
     async def send(self) -> None:
         """Send the request, and wait for the head of its response."""
@@ -126,10 +127,10 @@ class _Exchange(httpx.AsyncByteStream):
             raise error
 
     async def aclose(self) -> None:
-        """Give the connection back; one whose answer was not read to its end is closed."""
+        """Give the connection back; closed, unless the request was sent and the answer read to their ends."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            if not connection.complete:
+            if not connection.complete or (self.wire.left and not self._sent):
                 connection.close()
             connection.settle()
             self._pool.give_back(connection, self._place.clock())
@@ -190,17 +191,25 @@ class _Exchange(httpx.AsyncByteStream):
 
     async def _send_rest(self, connection: Connection) -> None:
         """Send the body as it comes, framed as the request's headers say."""
-        chunked = "chunked" in self._request.headers.get("transfer-encoding", "").lower()
+        headers = self._request.headers
+        chunked = "chunked" in headers.get("transfer-encoding", "").lower()
+        left = int(headers.get("content-length", "0"))
+        timeout = self._times["write"]
         await self._trace("http11.send_request_headers.complete")
         await self._trace("http11.send_request_body.started")
         async for piece in cast("AsyncIterable[bytes]", self._request.stream):
-            if self._head is not None:
-                break  # answered before it was sent: what follows would not be read
-            if piece:
-                await connection.write(b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece)
+            if self._head is not None and self._head.status >= 400:
+                break  # refused before it was sent: what follows would not be read
+            left -= len(piece)
+            if left < 0 and not chunked:
+                raise httpx.LocalProtocolError("Too much data for declared Content-Length", request=self._request)
+            framed = b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece
+            if piece and not await connection.write(framed, timeout):
+                break
         else:
-            if chunked:
-                await connection.write(b"0\r\n\r\n")
+            if left > 0 and not chunked:
+                raise httpx.LocalProtocolError("Too little data for declared Content-Length", request=self._request)
+            self._sent = not chunked or await connection.write(b"0\r\n\r\n", timeout)
         await self._trace("http11.send_request_body.complete")
 
     def _take_head(self, head: AnswerHead) -> None:
@@ -227,6 +236,10 @@ class _NetworkStream:
     def get_extra_info(self, info: str) -> object:
         """Give `ssl_object`, `socket`, `client_addr` or `server_addr`."""
         return self._connection.extra(info)
+
+
+def _seconds(timeout: float | None) -> float:
+    return _FOREVER if timeout is None else timeout
 
 
 def _named(fault: Fault, wire: Wire, request: httpx.Request) -> httpx.TransportError:

@@ -76,6 +76,7 @@ class Pool:
         self._waiting: deque[_Waiter] = deque()
         self._opened = self._reused = 0
         self._closed: Counter[str] = Counter()
+        self._dialling: set[anyio.CancelScope] = set()
         self._shut = False
 
     def take(self, now: float, *, idle_at_most: float = inf) -> Connection | None:
@@ -152,9 +153,11 @@ class Pool:
             waiter.event.set()
 
     def abort(self) -> None:
-        """Close also what is in use."""
+        """Close also what is in use, and open nothing further."""
         for connection in list(self._active):
             connection.close()
+        for scope in self._dialling:
+            scope.cancel()
 
     def stats(self) -> PoolStats:
         """Say what is there."""
@@ -225,16 +228,23 @@ class Pool:
         """Open a connection in a slot that is counted as connecting already."""
         until = anyio.current_time() + timeout
         connection: Connection | None = None
+        scope = anyio.CancelScope(deadline=min(until, deadline))
+        self._dialling.add(scope)
         try:
-            with anyio.CancelScope(deadline=min(until, deadline)):
+            with scope:
                 connection = await self._dial(self._origin, wire)
         finally:
+            self._dialling.discard(scope)
             self._connecting -= 1
             if connection is None:
                 self._pass_slot_on()
             else:
                 self._active.add(connection)
                 self._opened += 1
+        if self._shut:
+            if connection is not None:
+                self.give_back(connection, connection.used_at)
+            raise Fault(Reason.CLIENT_CLOSED)
         if connection is not None:
             return connection
         raise Fault(Reason.DEADLINE if deadline < until else Reason.CONNECT_TIMEOUT)

@@ -42,6 +42,7 @@ class PoolTransport(httpx.AsyncBaseTransport):
         self._tls = tls if tls is not None else TLS()
         self._pools: dict[Origin, Pool] = {}
         self._place: Place | None = None
+        self._closed = False
 
     async def exchange(
         self,
@@ -100,11 +101,13 @@ class PoolTransport(httpx.AsyncBaseTransport):
         return {str(origin): pool.stats() for origin, pool in self._pools.items()}
 
     async def aclose(self) -> None:
-        """Close every connection."""
+        """Close every connection, for good: nothing is sent after this has begun."""
+        self._closed = True
         pools, self._pools = self._pools, {}
-        for pool in pools.values():
-            pool.shut()
-            pool.abort()
+        if self._place is not None and self._place.is_here():
+            for pool in pools.values():
+                pool.shut()
+                pool.abort()
         await anyio.lowlevel.checkpoint()
 
     def _here(self) -> Place:
@@ -124,6 +127,8 @@ class PoolTransport(httpx.AsyncBaseTransport):
             context = ssl_context(self._tls) if isinstance(self._tls, TLS) else self._tls
             server_name = self._tls.server_name if isinstance(self._tls, TLS) else None
         pool = self._pools[origin] = Pool(origin, self._limits, Dialler(context, server_name, place).dial)
+        if self._closed:
+            pool.shut()
         return pool
 
     def __repr__(self) -> str:

@@ -94,7 +94,7 @@ class Reader:
             # What follows a whole answer spoils the connection, not the answer.
             if not self.complete:
                 raise Fault(Reason.NOT_HTTP, str(error)[:120]) from None
-        if self._on_head is not None and self._fed > self._limits.headers:
+        if self._fed > self._limits.headers and not self.complete:
             raise Fault(Reason.HEAD_TOO_LARGE, f"over {self._limits.headers} bytes")
 
     def eof(self) -> None:
@@ -121,7 +121,7 @@ class Reader:
         """One header, or one trailer, which is read over."""
         if self._on_head is None or self.complete:
             return
-        self._headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
+        self._headers.append((name.decode("latin-1").lower(), value.decode("latin-1").rstrip(" \t")))
         if len(self._headers) > MAX_HEADERS:
             raise Fault(Reason.HEAD_TOO_LARGE, f"over {MAX_HEADERS} headers")
 
@@ -136,6 +136,7 @@ class Reader:
             self._take_interim(status)
             return
         head, self._headers = AnswerHead(status, self._headers), []
+        self._fed = 0
         if sum(len(name) + len(value) + 4 for name, value in head.headers) > self._limits.headers:
             raise Fault(Reason.HEAD_TOO_LARGE, f"over {self._limits.headers} bytes")
         if not self._parser.should_keep_alive():
@@ -155,6 +156,7 @@ class Reader:
     def on_body(self, data: bytes) -> None:
         """A piece of the body."""
         if not self.complete:
+            self._fed = 0  # counts what is not body: the head, and trailers or chunk extensions without an end
             self._on_data(data)
 
     def on_message_complete(self) -> None:
@@ -166,7 +168,7 @@ class Reader:
         """Whether the head says where the body ends."""
         framed = False
         for name, value in head.headers:
-            if name == "transfer-encoding" and value.strip().lower() != "chunked":
+            if name == "transfer-encoding" and (framed or value.lower() != "chunked"):
                 raise Fault(Reason.TOO_MANY_CODINGS, "a transfer coding besides chunked")
             framed = framed or name in ("content-length", "transfer-encoding")
         return framed

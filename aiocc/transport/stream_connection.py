@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import anyio
 from anyio.abc import SocketAttribute, SocketStream
@@ -27,9 +28,11 @@ class StreamConnection:
     def __init__(self, stream: SocketStream, tls: TLSBuffers | None) -> None:
         self._stream = stream
         self._socket: socket.socket = stream.extra(SocketAttribute.raw_socket)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._tls = tls
         self._channel = Channel(tls)
         self._data = b""
+        self._busy = self._deaf = False
         self._deadline = self._read_timeout = 0.0
         self.opened_at = self.used_at = anyio.current_time()
 
@@ -89,7 +92,7 @@ class StreamConnection:
         """Hand the request to the socket, and wait for the end of the answer."""
         try:
             while not self._channel.complete:
-                await self._step(self._receive_some)
+                await self._step(self._receive_some, self._read_timeout, Reason.READ_TIMEOUT)
         finally:
             self._channel.settle()
             self.used_at = anyio.current_time()
@@ -118,15 +121,18 @@ class StreamConnection:
             except (anyio.EndOfStream, anyio.BrokenResourceError):
                 raise Fault(Reason.TLS_FAILED, "the connection ended in the handshake") from None
 
-    async def write(self, data: bytes) -> None:
+    async def write(self, data: bytes, timeout: float) -> bool:
         """Hand a further piece of the request to the socket, and wait while it is full."""
+        if self._channel.lost or self._channel.complete or self._deaf:
+            return False
         self._data += data if self._tls is None else self._tls.seal(data)
-        await self._step(self._flush)
+        await self._step(self._flush, timeout, Reason.WRITE_TIMEOUT)
+        return not self._deaf
 
     async def advance(self) -> None:
         """Wait until more of the answer has come, or its end."""
         if not self._channel.complete:
-            await self._step(self._receive_some)
+            await self._step(self._receive_some, self._read_timeout, Reason.READ_TIMEOUT)
 
     def pause(self, wanted: bool) -> None:
         """Nothing is read but in `advance`."""
@@ -147,14 +153,19 @@ class StreamConnection:
         return self._socket if name == "socket" else None
 
     def close(self) -> None:
-        """Close at once."""
+        """Close at once; who waits at the socket is woken, and closes it."""
         self._channel.lost = True
-        self._socket.close()
+        if self._busy:
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+        else:
+            self._socket.close()
 
-    async def _step(self, act: Callable[[], Awaitable[None]]) -> None:
+    async def _step(self, act: Callable[[], Awaitable[None]], timeout: float, late: Reason) -> None:
         """Do one thing at the socket within the time for it; a connection on which that fails is closed."""
-        until = min(self._deadline, anyio.current_time() + self._read_timeout)
+        until = min(self._deadline, anyio.current_time() + timeout)
         whole = False
+        self._busy = True
         try:
             with anyio.CancelScope(deadline=until):
                 await act()
@@ -166,15 +177,19 @@ class StreamConnection:
             self._channel.end(error)
             whole = True
         finally:
+            self._busy = False
             if not whole:
                 self.close()
         if not whole:
-            raise Fault(Reason.DEADLINE if until >= self._deadline else Reason.READ_TIMEOUT)
+            raise Fault(Reason.DEADLINE if until >= self._deadline else late)
 
     async def _flush(self) -> None:
         if self._data:
             data, self._data = self._data, b""
-            await self._stream.send(data)
+            try:
+                await self._stream.send(data)
+            except anyio.BrokenResourceError:
+                self._deaf = True  # it may have answered before: what has come is read first
 
     async def _receive_some(self) -> None:
         await self._flush()

@@ -1,0 +1,100 @@
+"""A user's own `httpx.Auth` in a `Service`: its flow, driven around a transport."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+
+import httpx
+
+from aiocc.protocol.limits import AnswerLimits, Timeouts
+from aiocc.protocol.messages import DEFAULT_PORTS, Answer, AnswerHead, Origin, Wire, WireRequest
+from aiocc.transport.interface import Transport
+
+
+class AuthTransport:
+    """Lets an `httpx.Auth` complete each request, and see each answer, on its way through a transport.
+
+    What the flow sends besides the request, for a token say, leaves no trace in the request's evidence.
+
+    Args:
+        transport: Carries the requests; closed with this.
+        auth: The user's; its asynchronous flow is used.
+    """
+
+    def __init__(self, transport: Transport, auth: httpx.Auth) -> None:
+        self._transport = transport
+        self._auth = auth
+
+    async def exchange(
+        self,
+        request: WireRequest,
+        wire: Wire,
+        *,
+        deadline: float,
+        timeouts: Timeouts,
+        limits: AnswerLimits,
+        on_head: Callable[[AnswerHead], None],
+        idle_at_most: float = inf,
+    ) -> Answer:
+        """Send a request as its flow asks, and give the last answer."""
+        own = _to_httpx(request)
+        flow = self._auth.async_auth_flow(own)
+        try:
+            outgoing = await anext(flow)
+            while True:
+                is_own = outgoing is own
+                answer = await self._transport.exchange(
+                    _from_httpx(outgoing),
+                    wire if is_own else Wire(),
+                    deadline=deadline,
+                    timeouts=timeouts,
+                    limits=limits,
+                    on_head=on_head if is_own else _ignore,
+                    idle_at_most=idle_at_most,
+                )
+                try:
+                    outgoing = await flow.asend(_response(outgoing, answer))
+                except StopAsyncIteration:
+                    return answer
+                if outgoing is own:
+                    # Answered, so what is sent now stands for itself.
+                    wire.left, wire.left_at = False, None
+        finally:
+            await flow.aclose()
+
+    async def aclose(self) -> None:
+        """Close the transport."""
+        await self._transport.aclose()
+
+    def __repr__(self) -> str:
+        return f"<AuthTransport {type(self._auth).__name__}>"
+
+
+def _to_httpx(request: WireRequest) -> httpx.Request:
+    return httpx.Request(
+        request.method, f"{request.origin}{request.target}", headers=request.headers, content=request.body
+    )
+
+
+def _from_httpx(request: httpx.Request) -> WireRequest:
+    url = request.url
+    port = url.port or DEFAULT_PORTS[url.scheme]
+    return WireRequest(
+        method=request.method,
+        origin=Origin(url.scheme, url.host, port),
+        path=url.raw_path.partition(b"?")[0].decode("ascii"),
+        query=tuple(url.params.multi_items()),
+        headers=[(name.decode("ascii"), value.decode("latin-1")) for name, value in request.headers.raw],
+        body=request.content or None,
+    )
+
+
+def _response(request: httpx.Request, answer: Answer) -> httpx.Response:
+    # The body came without its coding already.
+    headers = [(name, value) for name, value in answer.head.headers if name != "content-encoding"]
+    return httpx.Response(answer.status, headers=headers, content=answer.body, request=request)
+
+
+def _ignore(_: AnswerHead) -> None:
+    """The head of what the flow sends besides the request."""

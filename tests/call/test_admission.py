@@ -1,0 +1,342 @@
+"""The one place where calls wait: first come, first served, bounded, and never a slot lost."""
+
+import math
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from aiocc.call.admission import MAX_QUEUE, Admission, Pace, Rate
+from aiocc.delivery import Reason
+from aiocc.errors import ConfigurationError
+from aiocc.protocol.messages import Fault
+
+LONG = 30.0
+SOON = 0.005
+
+
+async def reason_of(admission: Admission, deadline: float = math.inf) -> Reason | None:
+    """Acquire, and say why it was not granted."""
+    try:
+        await admission.acquire(deadline)
+    except Fault as fault:
+        return fault.reason
+    return None
+
+
+class Calls:
+    """Calls that take a slot, note that they have it, and give it back when they are told to."""
+
+    def __init__(self, admission: Admission, tasks: anyio.abc.TaskGroup) -> None:
+        self.admission = admission
+        self.tasks = tasks
+        self.granted: list[str] = []
+        self.ended: dict[str, Reason | None] = {}
+        self.scopes: dict[str, anyio.CancelScope] = {}
+        self.go_on = anyio.Event()
+
+    async def start(self, *names: str) -> None:
+        """Start calls in this order, each waiting before the next one comes."""
+        for name in names:
+            self.scopes[name] = anyio.CancelScope()
+            self.tasks.start_soon(self.run, name)
+            await anyio.wait_all_tasks_blocked()
+
+    async def run(self, name: str) -> None:
+        with self.scopes[name]:
+            reason = await reason_of(self.admission)
+            self.ended[name] = reason
+            if reason is None:
+                try:
+                    self.granted.append(name)
+                    await self.go_on.wait()
+                finally:
+                    self.admission.release()
+
+
+async def test_first_come_first_served():
+    """Slots are granted in the order of asking, and one that comes later never overtakes."""
+    admission = Admission(1, max_wait=LONG)
+
+    async with anyio.create_task_group() as tasks:
+        calls = Calls(admission, tasks)
+        await calls.start("a", "b", "c", "d")
+        waiting = (admission.active, admission.waiting, calls.granted.copy())
+        calls.go_on.set()
+
+    assert ((1, 3, ["a"]), ["a", "b", "c", "d"]) == (waiting, calls.granted)
+    assert (0, 0) == (admission.active, admission.waiting)
+
+
+async def test_newcomer_does_not_overtake():
+    """A slot that was just given back belongs to whoever waits, not to whoever asks next."""
+    admission = Admission(1, max_wait=LONG)
+    await admission.acquire(math.inf)
+
+    async with anyio.create_task_group() as tasks:
+        calls = Calls(admission, tasks)
+        await calls.start("first")
+        admission.release()
+        await calls.start("second")
+        calls.go_on.set()
+
+    assert ["first", "second"] == calls.granted
+
+
+async def test_never_more_than_its_slots():
+    """However many calls come, no more than the slots are on their way at once."""
+    admission = Admission(3, max_wait=LONG)
+    seen = []
+
+    async def call() -> None:
+        await admission.acquire(math.inf)
+        try:
+            for _ in range(3):
+                seen.append(admission.active)
+                await anyio.lowlevel.checkpoint()
+        finally:
+            admission.release()
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(30):
+            tasks.start_soon(call)
+
+    assert (90, 3, 0, 0) == (len(seen), max(seen), admission.active, admission.waiting)
+
+
+@pytest.mark.parametrize(
+    ("max_wait", "ahead", "expected"),
+    [
+        (SOON, LONG, Reason.QUEUE_TIMEOUT),
+        (LONG, SOON, Reason.DEADLINE),
+        (LONG, 0.0, Reason.DEADLINE),
+        (LONG, -1.0, Reason.DEADLINE),
+    ],
+)
+async def test_wait_is_bounded(max_wait, ahead, expected):
+    """Row 10: a call waits no longer than `max_wait` or its deadline, says which it was, and leaves the queue."""
+    admission = Admission(1, max_wait=max_wait)
+    await admission.acquire(math.inf)
+
+    reason = await reason_of(admission, anyio.current_time() + ahead)
+
+    assert (expected, 1, 0) == (reason, admission.active, admission.waiting)
+
+
+async def test_queue_timeout_reports_its_depth():
+    """Row 10: the fault says how long was waited and how many wait still."""
+    admission = Admission(1, max_wait=SOON)
+    await admission.acquire(math.inf)
+
+    with pytest.raises(Fault, match=r"^0\.005 s, 0 calls still waiting$"):
+        await admission.acquire(math.inf)
+
+
+async def test_queue_is_bounded():
+    """A call beyond `MAX_QUEUE` is turned away at once, and those that wait are not disturbed."""
+    admission = Admission(1, max_wait=LONG)
+    await admission.acquire(math.inf)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(MAX_QUEUE):
+            tasks.start_soon(admission.acquire, math.inf)
+        while admission.waiting < MAX_QUEUE:
+            await anyio.lowlevel.checkpoint()
+        found = (await reason_of(admission), admission.waiting)
+        tasks.cancel_scope.cancel()
+
+    assert ((Reason.QUEUE_FULL, MAX_QUEUE), 1, 0) == (found, admission.active, admission.waiting)
+
+
+@pytest.mark.parametrize("position", ["b", "c", "d"])
+async def test_cancelled_waiter_leaves_the_queue(position):
+    """Row 63: a call that is cancelled while it waits holds up nobody, wherever in the queue it stood."""
+    admission = Admission(1, max_wait=LONG)
+
+    async with anyio.create_task_group() as tasks:
+        calls = Calls(admission, tasks)
+        await calls.start("a", "b", "c", "d")
+        calls.scopes[position].cancel()
+        await anyio.wait_all_tasks_blocked()
+        waiting = admission.waiting
+        calls.go_on.set()
+
+    assert (2, [name for name in "abcd" if name != position]) == (waiting, calls.granted)
+    assert (0, 0) == (admission.active, admission.waiting)
+
+
+@pytest.mark.parametrize("granted_first", [True, False])
+async def test_cancel_in_the_moment_of_being_granted(granted_first):
+    """Row 63: a slot that is granted to a call in the moment of its cancellation goes on to the next one."""
+    admission = Admission(1, max_wait=LONG)
+    await admission.acquire(math.inf)
+
+    async with anyio.create_task_group() as tasks:
+        calls = Calls(admission, tasks)
+        await calls.start("cancelled", "next")
+        steps = [admission.release, calls.scopes["cancelled"].cancel]
+        for step in steps if granted_first else reversed(steps):
+            step()
+        await anyio.wait_all_tasks_blocked()
+        active = admission.active
+        calls.go_on.set()
+
+    assert ("next", 1, 0, 0) == (calls.granted[-1], active, admission.active, admission.waiting)
+
+
+async def test_storm_of_cancellations():
+    """Row 63: after calls were cancelled at every step, no slot is stuck and nobody waits."""
+    admission = Admission(2, max_wait=LONG, rate=Rate(1e6))
+
+    async def call(steps: int) -> None:
+        with anyio.CancelScope() as scope:
+            tasks.start_soon(cancel, scope, steps)
+            await admission.acquire(math.inf)
+            try:
+                await anyio.lowlevel.checkpoint()
+            finally:
+                admission.release()
+
+    async def cancel(scope: anyio.CancelScope, steps: int) -> None:
+        for _ in range(steps):
+            await anyio.lowlevel.checkpoint()
+        scope.cancel()
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(200):
+            tasks.start_soon(call, number % 12)
+
+    assert (0, 0) == (admission.active, admission.waiting)
+
+
+async def test_close():
+    """Row 65: after `close` those who wait and those who come are turned away, and slots are still counted."""
+    admission = Admission(1, max_wait=LONG)
+
+    async with anyio.create_task_group() as tasks:
+        calls = Calls(admission, tasks)
+        await calls.start("a", "b", "c")
+        admission.close()
+        await anyio.wait_all_tasks_blocked()
+        between = (admission.active, admission.waiting)
+        late = await reason_of(admission)
+        calls.go_on.set()
+
+    closed = Reason.CLIENT_CLOSED
+    assert ((1, 0), closed, {"a": None, "b": closed, "c": closed}) == (between, late, calls.ended)
+    assert (0, ["a"]) == (admission.active, calls.granted)
+
+
+async def test_closed_queue_grants_no_slot():
+    """Row 65: a slot that comes back in the moment of closing goes to nobody."""
+    admission = Admission(1, max_wait=LONG)
+    await admission.acquire(math.inf)
+
+    async with anyio.create_task_group() as tasks:
+        calls = Calls(admission, tasks)
+        await calls.start("waiting")
+        admission.close()
+        admission.release()
+
+    assert ({"waiting": Reason.CLIENT_CLOSED}, 0) == (calls.ended, admission.active)
+
+
+@pytest.mark.parametrize(
+    ("rate", "asked", "expected"),
+    [
+        (Rate(10), [0, 0, 0], [0.0, 0.1, 0.2]),
+        (Rate(10), [0, 0.05, 1, 1], [0.0, 0.05, 0.0, 0.1]),
+        (Rate(10, burst=3), [0, 0, 0, 0, 0], [0.0, 0.0, 0.0, 0.1, 0.2]),
+        (Rate(10, burst=3), [0, 0, 0, 0.1, 0.1], [0.0, 0.0, 0.0, 0.0, 0.1]),
+        (Rate(10, burst=2), [0, 0, 100, 100, 100], [0.0, 0.0, 0.0, 0.0, 0.1]),
+        (Rate(0.5), [0, 0], [0.0, 2.0]),
+        (Rate(10, burst=0.5), [0, 0], [0.0, 0.1]),
+        (Rate(10), [-50, -50], [0.0, 0.1]),
+    ],
+)
+def test_pace(rate, asked, expected):
+    """So many a second, evenly, of which a burst may go at once after a pause, and no more after a longer one."""
+    pace = Pace(rate)
+    foretold, given = [], []
+    for now in asked:
+        foretold.append(pace.wait(now))
+        given.append(pace.reserve(now))
+
+    assert (pytest.approx(expected), pytest.approx(expected)) == (given, foretold)
+
+
+def test_place_is_given_back():
+    """A place that was not used is the next one's."""
+    pace = Pace(Rate(10))
+    pace.reserve(0.0)
+    pace.reserve(0.0)
+    pace.give_back()
+
+    assert pytest.approx(0.1) == pace.wait(0.0)
+
+
+@pytest.mark.parametrize("fields", [{"per_second": 0}, {"per_second": math.inf}, {"per_second": 1, "burst": 0}])
+def test_rate_refuses(fields):
+    """A rate that lets nothing through, or everything, is refused when it is made."""
+    with pytest.raises(ConfigurationError, match=r"^Rate\."):
+        Rate(**fields)
+
+
+async def test_call_waits_for_its_moment():
+    """A call that comes too early keeps its slot while it waits, and then goes."""
+    early, ready = (Admission(5, max_wait=LONG, rate=Rate(per_second)) for per_second in (0.1, 1 / SOON))
+
+    await early.acquire(math.inf)
+    async with anyio.create_task_group() as tasks:
+        calls = Calls(early, tasks)
+        await calls.start("early")
+        found = (early.active, calls.granted.copy())
+        tasks.cancel_scope.cancel()
+    for _ in range(2):
+        await ready.acquire(math.inf)
+
+    assert ((2, []), 2) == (found, ready.active)
+
+
+@pytest.mark.parametrize(
+    ("max_wait", "ahead", "expected"), [(5.0, LONG, Reason.QUEUE_TIMEOUT), (LONG, 5.0, Reason.DEADLINE)]
+)
+async def test_pace_that_takes_too_long(max_wait, ahead, expected):
+    """A call whose moment lies beyond its bounds is turned away at once, and takes neither slot nor place."""
+    admission = Admission(5, max_wait=max_wait, rate=Rate(0.1))
+    await admission.acquire(math.inf)
+
+    reasons = [await reason_of(admission, anyio.current_time() + ahead) for _ in range(2)]
+
+    assert ([expected, expected], 1) == (reasons, admission.active)
+
+
+async def test_cancelled_while_waiting_for_its_moment():
+    """Row 63: a call that is cancelled while it waits for its moment gives back its slot and its place."""
+    admission = Admission(5, max_wait=LONG, rate=Rate(0.1))
+    await admission.acquire(math.inf)
+
+    with anyio.move_on_after(SOON) as scope:
+        await admission.acquire(math.inf)
+    async with anyio.create_task_group() as tasks:
+        calls = Calls(admission, tasks)
+        await calls.start("next")
+        with pytest.raises(Fault, match="would have let it go in"):
+            await admission.acquire(anyio.current_time() + 19.0)
+        tasks.cancel_scope.cancel()
+
+    assert (True, 1, []) == (scope.cancelled_caught, admission.active, calls.granted)
+
+
+async def test_close_ends_the_wait_for_a_moment():
+    """Row 65: nothing goes after `close`, neither what waits for a slot nor what waits for its moment."""
+    admission = Admission(5, max_wait=LONG, rate=Rate(0.1))
+    await admission.acquire(math.inf)
+
+    with anyio.move_on_after(1.0):
+        async with anyio.create_task_group() as tasks:
+            calls = Calls(admission, tasks)
+            await calls.start("early")
+            admission.close()
+
+    assert ({"early": Reason.CLIENT_CLOSED}, [], 1) == (calls.ended, calls.granted, admission.active)

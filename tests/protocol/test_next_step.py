@@ -1,0 +1,94 @@
+"""One line for three in the morning: what to do now."""
+
+import pytest
+
+from aiocc.delivery import Delivery, Reason
+from aiocc.protocol.next_step import next_step
+from aiocc.protocol.operation import Effect
+
+TRACE = "Look for call_data '1' in the call records."
+
+
+def say(delivery: Delivery, reason: Reason, effect: Effect, **more: str) -> str:
+    """Say what to do about this cell."""
+    return next_step(delivery=delivery, reason=reason, effect=effect, **more)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_cell_is_one_line(effect, reason):
+    """For every delivery, reason and effect there is one line of whole sentences."""
+    lines = [say(delivery, reason, effect) for delivery in Delivery]
+
+    assert lines == [line for line in lines if line.isprintable() and line.endswith(".") and 20 < len(line) < 160]
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_only_what_is_safe_is_called_safe(effect, reason):
+    """A line speaks of repeating exactly as delivery and effect allow."""
+    lines = {delivery: say(delivery, reason, effect) for delivery in Delivery}
+
+    assert {
+        Delivery.NOT_SENT: (True, False),
+        Delivery.REJECTED: (False, False),
+        Delivery.ACCEPTED: (False, True),
+        Delivery.UNKNOWN: (effect.harmless, not effect.harmless and effect is not Effect.MESSAGE),
+    } == {delivery: ("repeating is safe" in line, "Do not repeat" in line) for delivery, line in lines.items()}
+
+
+@pytest.mark.parametrize(
+    ("kind", "trace", "expected"),
+    [
+        (Effect.READ, "", "Nothing was changed by it; repeating is safe."),
+        (Effect.CALL, TRACE, f"The call may be ringing. Do not repeat. {TRACE}"),
+        (
+            Effect.CALL,
+            "",
+            "The call may be ringing. Do not repeat. Ask the contact centre before anyone dials again.",
+        ),
+        (
+            Effect.MESSAGE,
+            "",
+            "The message may have arrived; a repeat may bring it twice. "
+            "Check with the receiver before sending it again.",
+        ),
+        (Effect.CHANGE, "", "It may have been done. Do not repeat it before the contact centre was looked at."),
+    ],
+)
+def test_unknown_fate(kind, trace, expected):
+    """Of what is unknown, the effect says what may have happened, and how to find out."""
+    assert expected == say(Delivery.UNKNOWN, Reason.READ_TIMEOUT, kind, trace=trace)
+
+
+def test_idempotent_is_not_called_unchanged():
+    """A sign-out whose answer was lost may well have changed something; repeating it changes nothing more."""
+    line = say(Delivery.UNKNOWN, Reason.READ_TIMEOUT, Effect.IDEMPOTENT)
+
+    assert (False, True) == ("Nothing was changed" in line, "repeating is safe" in line)
+
+
+@pytest.mark.parametrize(
+    ("delivery", "reason", "words"),
+    [
+        (Delivery.NOT_SENT, Reason.CERTIFICATE_UNTRUSTED, "TLS(ca_file=...) or AIOCC_CA_FILE"),
+        (Delivery.NOT_SENT, Reason.CERTIFICATE_HOST_MISMATCH, "TLS(server_name=...)"),
+        (Delivery.NOT_SENT, Reason.DNS_FAILURE, "host name"),
+        (Delivery.NOT_SENT, Reason.QUEUE_TIMEOUT, "PoolLimits(max_connections=...)"),
+        (Delivery.NOT_SENT, Reason.CREDENTIAL_UNAVAILABLE, "cause"),
+        (Delivery.REJECTED, Reason.UNAUTHORIZED, "credential"),
+        (Delivery.REJECTED, Reason.AGENT_SIGNED_OUT, "Sign the agent in again"),
+        (Delivery.REJECTED, Reason.RATE_LIMITED, "more slowly"),
+        (Delivery.REJECTED, Reason.REDIRECTED, "never followed"),
+        (Delivery.ACCEPTED, Reason.PAYLOAD_UNREADABLE, "It was done"),
+    ],
+)
+def test_line_names_the_remedy(effect, delivery, reason, words):
+    """Where a cause has a remedy, the line names it whatever the effect."""
+    assert words in say(delivery, reason, effect)
+
+
+@pytest.mark.parametrize("delivery", Delivery)
+def test_advice_of_the_page_comes_last(delivery):
+    """What the operation's page says of a status stands at the end, named as the page's."""
+    line = say(delivery, Reason.CLIENT_STATUS, Effect.CALL, advice="check the request path.")
+
+    assert line.endswith(" The service's page: check the request path.")
