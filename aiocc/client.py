@@ -85,6 +85,7 @@ class Client:
         self._options = NO_OPTIONS
         self._agents: dict[int, AgentGuid] = {}
         self._own_agent = AgentSettings()
+        self._is_view = False
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -110,8 +111,12 @@ class Client:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Admit no more calls, let those on their way end within 5 seconds, close all connections. Idempotent."""
-        await self._desk.aclose()
+        """Admit no more calls, let those on their way end within 5 seconds, close all connections. Idempotent.
+
+        A view that `with_options` gave owns nothing: there it does nothing.
+        """
+        if not self._is_view:
+            await self._desk.aclose()
 
     async def send(self, request: Request[T]) -> Outcome[T]:
         """Perform a request, and give what became of it as a value.
@@ -277,6 +282,7 @@ class Client:
             raise ConfigurationError(f"deadline must be a number of seconds, not {kind(deadline)}")
         view = object.__new__(type(self))
         view.__dict__.update(self.__dict__)
+        view._is_view = True
         view._options = CallOptions(
             deadline=deadline if deadline is not None else self._options.deadline,
             retry=retry if retry is not None else self._options.retry,

@@ -10,6 +10,7 @@ import anyio
 
 from aiocc.call.line import Caller
 from aiocc.endpoints.obs_result_codes import MAX_PAGE_SIZE, ObsResultCode, ObsResultCodePage, QueryObsResultCodes
+from aiocc.errors import AioccError
 from aiocc.outcome import Outcome
 
 IN_FLIGHT: Final = 4
@@ -35,6 +36,7 @@ class ObsResultCodes:
         self._pages_read = 0
         self._last_page = 1
         self._fruitless = 0
+        self._error: AioccError | None = None
 
     def __aiter__(self) -> ObsResultCodes:
         return self
@@ -46,24 +48,35 @@ class ObsResultCodes:
             CallError: A page could not be had; the next step asks for it again.
         """
         while not self._rows:
+            if self._error is not None:
+                error, self._error = self._error, None
+                raise error
             if self._pages_read >= self._last_page or self._fruitless >= MAX_FRUITLESS:
                 raise StopAsyncIteration
             await self._read_batch()
         return self._rows.popleft()
 
     async def _read_batch(self) -> None:
+        """Read some pages; an error comes only when the rows before it have been given out."""
         numbers = range(self._pages_read + 1, min(self._last_page, self._pages_read + IN_FLIGHT) + 1)
-        outcomes: dict[int, Outcome[ObsResultCodePage]] = {}
+        found: dict[int, Outcome[ObsResultCodePage] | AioccError] = {}
 
         async def read(number: int) -> None:
             request = QueryObsResultCodes(self._first.vdn_id, number, MAX_PAGE_SIZE, self._first.locale)
-            outcomes[number] = await self._caller.send(request)
+            try:
+                found[number] = await self._caller.send(request)
+            except AioccError as error:  # told as itself, not in a group
+                found[number] = error
 
         async with anyio.create_task_group() as group:
             for number in numbers:
                 group.start_soon(read, number)
         for number in numbers:
-            self._take(outcomes[number].unwrap())
+            outcome = found[number]
+            self._error = outcome if isinstance(outcome, AioccError) else outcome.error
+            if self._error is not None or isinstance(outcome, AioccError):
+                return
+            self._take(outcome.unwrap())
 
     def _take(self, page: ObsResultCodePage) -> None:
         self._pages_read += 1

@@ -264,3 +264,12 @@ async def test_a_header_that_cannot_be_sent_is_refused(aicc_client: Client, head
     """A view checks its headers when it is made."""
     with pytest.raises(ConfigurationError):
         aicc_client.with_options(headers=headers)
+
+
+async def test_closing_a_view_closes_nothing(aicc: Simulator, aicc_client: Client) -> None:
+    """A view owns nothing: closing one leaves the client and its other views at work."""
+    async with aicc_client.with_options(deadline=5.0) as view:
+        await view.create_call(called="1")
+    await aicc_client.create_call(called="2")
+
+    assert 2 == aicc.calls_placed

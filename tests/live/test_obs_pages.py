@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import anyio
 import pytest
 
-from aiocc import Client, InvalidRequestError, ObsResultCode, RejectedError
+from aiocc import Client, ConfigurationError, InvalidRequestError, ObsResultCode, RejectedError
 from aiocc.scopes.obs_pages import ObsResultCodes
 from aiocc.simulator import Simulator
 
@@ -178,9 +178,10 @@ async def test_an_error_leaves_what_was_read_and_the_walk_goes_on() -> None:
         rows: list[int] = []
         with pytest.raises(RejectedError, match="02000007"):
             await collect(walk, rows)
+        before = len(rows)
         await collect(walk, rows)
 
-    assert list(range(250)) == rows
+    assert (100, list(range(250))) == (before, rows)
 
 
 async def test_an_error_on_the_first_page_can_be_tried_again(aicc: Simulator, aicc_client: Client) -> None:
@@ -259,3 +260,10 @@ def test_an_argument_past_its_limit_is_refused_at_once(aicc: Simulator, vdn_id: 
     with pytest.raises(InvalidRequestError):
         client.iter_obs_result_codes(vdn_id, locale=locale)
     assert () == aicc.requests
+
+
+async def test_a_service_that_is_not_configured_is_told_plainly() -> None:
+    """A walk that cannot begin ends in its own error, not in a group of errors."""
+    async with Client() as client:
+        with pytest.raises(ConfigurationError):
+            await anext(client.iter_obs_result_codes(vdn_id=1))
