@@ -15,7 +15,7 @@ from aiocc.call.admission import Admission
 from aiocc.call.desk import Desk
 from aiocc.call.explain import Explanation, explain
 from aiocc.call.foreign_auth import AuthTransport
-from aiocc.call.line import NO_OPTIONS, CallOptions, Line, Target
+from aiocc.call.line import NO_OPTIONS, CallOptions, Line, Target, Traffic
 from aiocc.call.renewal import Renewals
 from aiocc.endpoints.click_to_dial import click_to_dial
 from aiocc.endpoints.create_call import create_call
@@ -323,7 +323,7 @@ class Client:
             )
         return auth if isinstance(auth, Strategy) else None
 
-    def _open_line(self, name: str, place: Place, renewals: Renewals) -> Line:
+    def _open_line(self, name: str, place: Place, renewals: Renewals, traffic: Traffic) -> Line:
         service = self._service(name)
         ceiling = service.pool.max_connections
         wished = service.concurrency or (ISALES_CONCURRENCY if name == "isales" else ceiling)
@@ -339,6 +339,7 @@ class Client:
             limits=service.limits,
             retry=service.retry,
             clock=place.clock,
+            traffic=traffic,
         )
 
     def __repr__(self) -> str:

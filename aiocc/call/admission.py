@@ -93,6 +93,13 @@ class Admission:
         """Calls in the queue."""
         return len(self._waiting)
 
+    def admits_at_once(self) -> bool:
+        """Take a slot without waiting, where that can be; false where `acquire` must be awaited."""
+        if self._free and self._pace is None and not self._waiting and not self._closed:
+            self._free -= 1
+            return True
+        return False
+
     async def acquire(self, deadline: float) -> None:
         """Take a slot, waiting for it in turn.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Coroutine
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import anyio
@@ -35,32 +37,22 @@ _MOMENT = 0.05
 """Seconds by which a call ends before a nearer scope of the caller's; a tenth of the time left, where that is less."""
 
 
-async def perform(request: Request[T], line: Line, strategy: Strategy | None, options: CallOptions) -> Outcome[T]:
+def perform(
+    request: Request[T], line: Line, strategy: Strategy | None, options: CallOptions
+) -> Coroutine[Any, Any, Outcome[T]]:
     """Perform one call, and say what became of it.
 
     Raises:
         ConfigurationError: The strategy cannot be used with this request.
         BaseException: The caller's cancellation, with a note of what is known.
     """
-    call = _Call(request, line, strategy, options)
-    try:
-        outcome = await call.run()
-    except Exception:
-        raise
-    except BaseException as stop:
-        call.interrupted()
-        stop.add_note(call.record.cancellation_note())
-        raise
-    if log.isEnabledFor(logging.DEBUG):
-        log.debug(
-            "%s %s %s in %.3f s, attempts: %d", call.record.operation.name, outcome.call_id, outcome.delivery,
-            outcome.elapsed, len(outcome.attempts),
-        )  # fmt: skip
-    return outcome
+    return _Call(request, line, strategy, options).run()
 
 
 class _Call(Generic[T]):
     """One call on its way."""
+
+    __slots__ = ("base", "deadline", "line", "options", "policy", "record", "strategy")
 
     def __init__(self, request: Request[T], line: Line, strategy: Strategy | None, options: CallOptions) -> None:
         self.line = line
@@ -70,15 +62,36 @@ class _Call(Generic[T]):
         self.record: Record[T] = Record(request, request.operation, line.clock())
         self.deadline = self.record.clock
         self.base = build(request, line.target, options)
+        if not self.policy.allowed_for(request.operation.effect):
+            raise ConfigurationError(
+                f"{request.operation.name}: RetryPolicy(on_unknown='resend') could call people twice; "
+                "that takes allow_duplicate_calls=True as well"
+            )
 
     async def run(self) -> Outcome[T]:
         """Attempt, and repeat what the rules allow."""
-        if not self.policy.allowed_for(self.record.operation.effect):
-            raise ConfigurationError(
-                f"{self.record.operation.name}: RetryPolicy(on_unknown='resend') could call people twice; "
-                "that takes allow_duplicate_calls=True as well"
-            )
-        await self._open_deadline()
+        traffic = self.line.traffic
+        traffic.enter()
+        try:
+            if self._open_deadline():
+                await anyio.lowlevel.checkpoint()
+            outcome = await self._attempts()
+        except Exception:
+            raise
+        except BaseException as stop:
+            self._interrupted()
+            stop.add_note(self.record.cancellation_note())
+            raise
+        finally:
+            traffic.leave()
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug(
+                "%s %s %s in %.3f s, attempts: %d", self.record.operation.name, outcome.call_id, outcome.delivery,
+                outcome.elapsed, len(outcome.attempts),
+            )  # fmt: skip
+        return outcome
+
+    async def _attempts(self) -> Outcome[T]:
         renewals = 0
         rejected: Credential | None = None
         while True:
@@ -95,46 +108,58 @@ class _Call(Generic[T]):
                 return self.record.failed(now - self.record.clock)
             await anyio.sleep(delay)
 
-    def interrupted(self) -> None:
+    def _interrupted(self) -> None:
         """Settle the attempt that a cancellation ended."""
         tried = self.record.tried[-1] if self.record.tried else None
         if tried is not None and tried.reason is None and tried.reading is None:
             tried.reason = Reason.CANCELLED
             tried.delivery = without_answer(left=tried.wire.left)
 
-    async def _open_deadline(self) -> None:
+    def _open_deadline(self) -> bool:
+        """Set the deadline; says whether a scope of the caller's is over already, so that its end must be let in."""
         now = self.record.clock
         total = self.options.deadline if self.options.deadline is not None else self.line.timeouts.total
         nearest = anyio.current_effective_deadline()
-        if nearest <= now:
-            await anyio.lowlevel.checkpoint()
-        self.deadline = min(now + total, nearest - min(_MOMENT, max(0.0, nearest - now) / 10))
+        self.deadline = now + total
+        if nearest < self.deadline + _MOMENT:
+            self.deadline = min(self.deadline, nearest - min(_MOMENT, max(0.0, nearest - now) / 10))
+        return nearest <= now
 
     async def _attempt(self, rejected: Credential | None) -> Tried:
         """Try once: credential, slot, apply, exchange, read. Gives what it has shown."""
-        tried = Tried(len(self.record.tried) + 1, self.line.clock())
+        line = self.line
+        tried = Tried(len(self.record.tried) + 1, line.clock())
         self.record.tried.append(tried)
         try:
-            await self._obtain_credential(tried, rejected)
+            if tried.clock >= self.deadline:
+                raise Fault(Reason.DEADLINE)  # noqa: TRY301 - where every fault of an attempt goes
+            if self.strategy is not None:
+                tried.credential = held_credential(self.strategy, rejected)
+                if tried.credential is None or tried.credential.renew_at is not None:
+                    await self._obtain_credential(tried, self.strategy, rejected)
             if tried.reason is None:
-                self._read(tried, await self._exchange(tried))
+                tried.wire.phase = Phase.QUEUE
+                if not line.admission.admits_at_once():
+                    await line.admission.acquire(self.deadline)
+                try:
+                    answer = await self._exchange(tried)
+                finally:
+                    line.admission.release()
+                self._read(tried, answer)
         except Fault as fault:
             tried.reason, tried.detail = fault.reason, fault.detail
             tried.delivery = without_answer(left=tried.wire.left)
-        tried.elapsed = self.line.clock() - tried.clock
+        tried.elapsed = line.clock() - tried.clock
         return tried
 
-    async def _obtain_credential(self, tried: Tried, rejected: Credential | None) -> None:
-        if tried.clock >= self.deadline:
-            raise Fault(Reason.DEADLINE)
-        if self.strategy is None:
-            return
+    async def _obtain_credential(self, tried: Tried, strategy: Strategy, rejected: Credential | None) -> None:
+        """Fetch a credential, or begin to fetch the next one while this one serves."""
         tried.wire.phase = Phase.CREDENTIAL
-        credential = held_credential(self.strategy, rejected)
+        credential = tried.credential
         if credential is None:
-            credential = await self._ask_for_credential(tried, self.strategy, rejected)
+            credential = await self._ask_for_credential(tried, strategy, rejected)
         elif credential.due:
-            await self.line.renewals.renew_ahead(self.line, self.strategy, credential)
+            await self.line.renewals.renew_ahead(self.line, strategy, credential)
         if credential is rejected and rejected is not None:
             # There is no other: the repeat would be refused as the first one was.
             tried.reason, tried.detail = Reason.CREDENTIAL_UNAVAILABLE, "no other credential than the refused one"
@@ -151,27 +176,23 @@ class _Call(Generic[T]):
             return None
         raise Fault(Reason.DEADLINE)
 
-    async def _exchange(self, tried: Tried) -> Answer:
-        line = self.line
-        tried.wire.phase = Phase.QUEUE
-        await line.admission.acquire(self.deadline)
-        try:
-            sent = tried.sent = self._sealed(tried.credential)
-            return await line.transport.exchange(
-                sent,
-                tried.wire,
-                deadline=self.deadline,
-                timeouts=line.timeouts,
-                limits=line.limits,
-                on_head=lambda head: self._observe(sent, head),
-                idle_at_most=self._idle_at_most(),
-            )
-        finally:
-            line.admission.release()
+    def _exchange(self, tried: Tried) -> Coroutine[Any, Any, Answer]:
+        line, strategy = self.line, self.strategy
+        sent = tried.sent = self._sealed(tried.credential)
+        return line.transport.exchange(
+            sent,
+            tried.wire,
+            deadline=self.deadline,
+            timeouts=line.timeouts,
+            limits=line.limits,
+            on_head=_nothing if strategy is None else partial(strategy.observe, sent),
+            idle_at_most=self._idle_at_most(),
+        )
 
     def _idle_at_most(self) -> float:
         """A repeat after a lost answer takes a new connection; a dialled call none that could have gone stale."""
-        if any(one.wire.left and one.status is None for one in self.record.tried[:-1]):
+        tried = self.record.tried
+        if len(tried) > 1 and any(one.wire.left and one.status is None for one in tried[:-1]):
             return 0.0
         return JUST_USED if self.record.operation.effect.grave else math.inf
 
@@ -182,10 +203,6 @@ class _Call(Generic[T]):
         if self.strategy is not None and credential is not None:
             self.strategy.apply(sent, credential)
         return sent
-
-    def _observe(self, sent: WireRequest, head: AnswerHead) -> None:
-        if self.strategy is not None:
-            self.strategy.observe(sent, head)
 
     def _read(self, tried: Tried, answer: Answer) -> None:
         reading = open_answer(self.record.operation, answer, max_depth=self.line.limits.depth)
@@ -217,6 +234,10 @@ class _Call(Generic[T]):
         else:
             return self.record.succeeded(result, elapsed)
         return self.record.failed(elapsed)
+
+
+def _nothing(_: AnswerHead) -> None:
+    """Without a strategy nobody learns from heads."""
 
 
 def build(request: Request[Any], target: Target, options: CallOptions) -> WireRequest:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 import anyio
 
 from aiocc.auth.strategy import Strategy
 from aiocc.call.call import perform
 from aiocc.call.host import Host
-from aiocc.call.line import CallOptions, Line
+from aiocc.call.line import CallOptions, Line, Traffic
 from aiocc.call.renewal import Renewals
 from aiocc.errors import ClientClosedError, ConfigurationError
 from aiocc.outcome import Outcome
@@ -19,6 +19,8 @@ from aiocc.protocol.operation import Request
 from aiocc.transport.place import Place
 
 T = TypeVar("T")
+
+OpenLine = Callable[[str, Place, Renewals, Traffic], Line]
 
 DRAIN_GRACE = 5.0
 """Seconds that `aclose` lets calls on their way come to an end."""
@@ -31,31 +33,25 @@ class Desk:
         open_line: Makes the line to a service; nothing is connected yet.
     """
 
-    def __init__(self, open_line: Callable[[str, Place, Renewals], Line]) -> None:
+    def __init__(self, open_line: OpenLine) -> None:
         self._open_line = open_line
         self._lines: dict[str, Line] = {}
         self._place: Place | None = None
         self._host: Host | None = None
         self._renewals: Renewals | None = None
-        self._on_their_way = 0
-        self._all_done: anyio.Event | None = None
+        self._traffic = Traffic()
         self.closed = False
 
-    async def perform(self, request: Request[T], strategy: Strategy | None, options: CallOptions) -> Outcome[T]:
+    def perform(
+        self, request: Request[T], strategy: Strategy | None, options: CallOptions
+    ) -> Coroutine[Any, Any, Outcome[T]]:
         """Perform one call over its service's line.
 
         Raises:
             ClientClosedError: The client was closed before.
             ConfigurationError: The client is in use in another event loop that still runs.
         """
-        line = self.line(request.operation.service)
-        self._on_their_way += 1
-        try:
-            return await perform(request, line, strategy, options)
-        finally:
-            self._on_their_way -= 1
-            if not self._on_their_way and self._all_done is not None:
-                self._all_done.set()
+        return perform(request, self.line(request.operation.service), strategy, options)
 
     def line(self, service: str) -> Line:
         """Give the line to a service in this event loop."""
@@ -67,7 +63,7 @@ class Desk:
         if line is None:
             assert self._place is not None
             assert self._renewals is not None
-            line = self._lines[service] = self._open_line(service, self._place, self._renewals)
+            line = self._lines[service] = self._open_line(service, self._place, self._renewals, self._traffic)
         return line
 
     async def aclose(self) -> None:
@@ -80,10 +76,10 @@ class Desk:
             line.admission.close()
             line.token_lane.close()
         try:
-            if self._on_their_way:
-                self._all_done = anyio.Event()
+            if self._traffic.count:
+                self._traffic.none_left = anyio.Event()
                 with anyio.move_on_after(DRAIN_GRACE):
-                    await self._all_done.wait()
+                    await self._traffic.none_left.wait()
         finally:
             with anyio.CancelScope(shield=True):
                 if self._host is not None:
@@ -101,7 +97,7 @@ class Desk:
         self._host = Host(self._place)
         self._renewals = Renewals(self._host)
         self._lines = {}
-        self._on_their_way = 0
+        self._traffic = Traffic()
 
     def __del__(self) -> None:
         if self._lines:

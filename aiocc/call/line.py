@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
+import anyio
 from attrs import define, field, frozen
 
 from aiocc.call.admission import Admission
@@ -53,6 +54,24 @@ class Target:
         return head
 
 
+@define(eq=False)
+class Traffic:
+    """The calls of a client that are on their way, so that closing can let them end."""
+
+    count: int = 0
+    none_left: anyio.Event | None = None
+
+    def enter(self) -> None:
+        """A call begins."""
+        self.count += 1
+
+    def leave(self) -> None:
+        """A call has ended."""
+        self.count -= 1
+        if not self.count and self.none_left is not None:
+            self.none_left.set()
+
+
 @define(eq=False, kw_only=True)
 class Line:
     """Everything a call needs of its service, in one event loop.
@@ -66,6 +85,7 @@ class Line:
         token_lane: Where token requests wait.
         renewals: Where credentials come from.
         clock: The event loop's.
+        traffic: Where calls on their way are counted.
     """
 
     name: str
@@ -79,6 +99,7 @@ class Line:
     limits: AnswerLimits
     retry: RetryPolicy
     clock: Callable[[], float]
+    traffic: Traffic
 
 
 @frozen(kw_only=True)

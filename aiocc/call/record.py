@@ -18,10 +18,12 @@ from aiocc.outcome import Outcome
 from aiocc.protocol.messages import PUBLIC_HEADERS, Wire, WireRequest
 from aiocc.protocol.next_step import next_step
 from aiocc.protocol.operation import Operation, Request
-from aiocc.protocol.reading import Reading, escape
+from aiocc.protocol.reading import DESCRIPTION_LIMIT, Reading, escape
 from aiocc.secret import scrub
 
 T = TypeVar("T")
+
+CODE_LIMIT = 64
 
 _TOKEN_BREAK = re.compile(r"[ =;/]")
 
@@ -81,7 +83,7 @@ class Tried:
             connection=None if reused is None else ("reused" if reused else "fresh"),
             started=self.started,
             elapsed=self.elapsed,
-            code=self.reading.code if self.reading is not None else None,
+            code=_code(self),
             status=self.status,
         )
 
@@ -142,7 +144,6 @@ class Record(Generic[T]):
         delivery = self.delivery()
         decisive = [one for one in self.tried if one.delivery is delivery][-1]
         reason = decisive.reason or Reason.INTERNAL
-        reading = decisive.reading
         step = self._next_step(delivery, reason, decisive.status)
         error = error_class(delivery, reason)(
             self._message(decisive, step, elapsed),
@@ -153,7 +154,7 @@ class Record(Generic[T]):
             reason=reason,
             attempts=tuple(one.attempt() for one in self.tried),
             elapsed=elapsed,
-            code=reading.code if reading is not None else None,
+            code=_code(decisive),
             description=_description(decisive),
             meaning=_meaning(decisive),
             next_step=step,
@@ -166,7 +167,7 @@ class Record(Generic[T]):
     def _message(self, decisive: Tried, step: str, elapsed: float) -> str:
         operation = self.operation
         name = operation.name if operation.log_name == operation.name else f"{operation.name} ({operation.log_name})"
-        code = decisive.reading.code if decisive.reading is not None else None
+        code = _code(decisive)
         description = _description(decisive)
         facts = [
             decisive.reason.value if decisive.reason is not None else "",
@@ -197,9 +198,21 @@ def _meaning(tried: Tried) -> str | None:
 def _description(tried: Tried) -> str | None:
     """Give the vendor's text, or what is known of the fault, without any secret that was sent."""
     text = tried.reading.description if tried.reading is not None and tried.reading.description else tried.detail
-    if not text:
+    return _tamed(text, tried, DESCRIPTION_LIMIT) if text else None
+
+
+def _code(tried: Tried) -> str | None:
+    """Give the code of the answer; one that is in no table may be any text."""
+    reading = tried.reading
+    if reading is None or reading.code is None:
         return None
-    return escape(text if tried.sent is None else scrub(text, sent_secrets(tried.sent)))
+    plain = reading.reason is None or reading.known is not None
+    return reading.code if plain else _tamed(reading.code, tried, CODE_LIMIT)
+
+
+def _tamed(text: str, tried: Tried, limit: int) -> str:
+    """Take out of foreign text what was sent as a secret, then make it fit for one line."""
+    return escape(text if tried.sent is None else scrub(text, sent_secrets(tried.sent)), limit)
 
 
 def sent_secrets(sent: WireRequest) -> list[str]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from math import inf
-from typing import Protocol
+from typing import Any, Protocol
 
 from aiocc.protocol.limits import AnswerLimits, Timeouts
 from aiocc.protocol.messages import Answer, AnswerHead, Wire, WireRequest
@@ -13,7 +13,7 @@ from aiocc.protocol.messages import Answer, AnswerHead, Wire, WireRequest
 class Transport(Protocol):
     """Exchanges requests for answers."""
 
-    async def exchange(
+    def exchange(
         self,
         request: WireRequest,
         wire: Wire,
@@ -23,7 +23,7 @@ class Transport(Protocol):
         limits: AnswerLimits,
         on_head: Callable[[AnswerHead], None],
         idle_at_most: float = inf,
-    ) -> Answer:
+    ) -> Coroutine[Any, Any, Answer]:
         """Send a request once and read its answer to the end.
 
         Args:

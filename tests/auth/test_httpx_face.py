@@ -476,3 +476,35 @@ async def test_next_waiter_takes_over():
         first.cancel()
 
     assert ([200] * 5, [1, 1]) == (statuses, at_once)
+
+
+@pytest.mark.parametrize("order", ["first", "waiter"])
+async def test_cancelled_waiter_holds_up_nobody(order):
+    """Row 57: a request that is cancelled while it waits its turn, or as it gets it, leaves it to the next."""
+    statuses = []
+    go_on = anyio.Event()
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if not request.url.path.endswith("tokenByAkSk"):
+            return reply(200, {})
+        await go_on.wait()
+        return reply(200, {**TOKEN, "Expires": "0.000001"})
+
+    async def call(scope: anyio.CancelScope) -> None:
+        with scope:
+            statuses.append((await client.get("https://fabric.example/x")).status_code)
+
+    scopes = [anyio.CancelScope() for _ in range(3)]
+    async with (
+        httpx.AsyncClient(transport=httpx.MockTransport(answer), auth=AppKey("k", "s")) as client,
+        anyio.create_task_group() as tasks,
+    ):
+        for scope in scopes:
+            tasks.start_soon(call, scope)
+            await anyio.wait_all_tasks_blocked()
+        for scope in scopes[:2] if order == "first" else scopes[1::-1]:
+            scope.cancel()
+        await anyio.wait_all_tasks_blocked()
+        go_on.set()
+
+    assert [200] == statuses

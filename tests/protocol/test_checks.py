@@ -7,7 +7,7 @@ import attrs
 import pytest
 
 from aiocc.errors import InvalidRequestError
-from aiocc.protocol.checks import is_number, kind, number, one_of, text, utf8_text
+from aiocc.protocol.checks import is_number, is_seconds, kind, number, one_of, text, utf8_text
 
 
 def complaint(check: Callable[..., None], value: Any) -> str | None:
@@ -92,3 +92,12 @@ def test_kind_shows_no_text(value, expected):
 def test_a_bool_is_no_number():
     """True counts nothing, although Python has it equal 1."""
     assert [True, False, False] == [is_number(1), is_number(True), is_number(1.0)]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(1, True), (0.5, True), (float("inf"), True), (float("nan"), False), (True, False), ("1", False), (None, False)],
+)
+def test_lengths_of_time(value, expected):
+    """A length of time is a number; NaN, a bool and text are none."""
+    assert expected is is_seconds(value)

@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300  # tests read `expected == actual`
 """The C2 signature: vectors made with the vendor's own demo classes, then each rule of the check over the wire."""
 
 from datetime import UTC, datetime, timedelta

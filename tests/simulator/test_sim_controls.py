@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300  # tests read `expected == actual`
 """The ledger, planned answers, reset, and the administration over HTTP."""
 
 import json

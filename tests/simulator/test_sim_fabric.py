@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300  # tests read `expected == actual`
 """Rules of API Fabric."""
 
 import gzip

@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300  # tests read `expected == actual`
 """Rules that all services share: paths, methods, content types, lengths, and what arrives broken."""
 
 import time

@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300  # tests read `expected == actual`
 """Rules of the result codes; those of the signature are in test_sim_c2."""
 
 import pytest

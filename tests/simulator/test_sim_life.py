@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300  # tests read `expected == actual`
 """Starting, stopping, and what is left behind."""
 
 import ast
