@@ -16,6 +16,12 @@ from aiocc.options import Service
 from aiocc.secret import Secret
 from aiocc.transport.tls import TLS
 
+_CREDENTIALS = {
+    "webadapter": ("AIOCC_WEBADAPTER_TOKEN",),
+    "isales": ("AIOCC_ISALES_ACCESS_KEY", "AIOCC_ISALES_SECRET_KEY"),
+    "fabric": ("AIOCC_FABRIC_APP_KEY", "AIOCC_FABRIC_APP_SECRET"),
+}
+
 SERVICES = ("webadapter", "gateway", "isales", "fabric")
 
 
@@ -53,6 +59,8 @@ def services_from(environ: Mapping[str, str]) -> dict[str, Service]:
         url = env.text(url_variable(name))
         if url is not None:
             services[name] = _service(env, name, url)
+        else:
+            _refuse_orphans(env, name)
     if not services:
         raise ConfigurationError(f"no service is configured: set one of {', '.join(map(url_variable, SERVICES))}")
     return services
@@ -74,6 +82,13 @@ def agent_from(environ: Mapping[str, str]) -> AgentSettings:
         password=env.secret("AIOCC_AGENT_PASSWORD"),
         phone=env.text("AIOCC_AGENT_PHONE"),
     )
+
+
+def _refuse_orphans(env: _Environment, service: str) -> None:
+    """A credential without its service's address is a configuration half written."""
+    for name in _CREDENTIALS.get(service, ()):
+        if env.text(name) is not None or env.text(f"{name}_FILE") is not None:
+            raise ConfigurationError(f"{name} is set, and {url_variable(service)} is not")
 
 
 def _service(env: _Environment, name: str, url: str) -> Service:

@@ -165,3 +165,19 @@ def test_repr_shows_no_secret():
 def test_name_of_the_variable():
     """The variable of a service is named by one function, for errors too."""
     assert "AIOCC_ISALES_URL" == url_variable("isales")
+
+
+@pytest.mark.parametrize(
+    ("variable", "url"),
+    [
+        ("AIOCC_WEBADAPTER_TOKEN", "AIOCC_WEBADAPTER_URL"),
+        ("AIOCC_ISALES_SECRET_KEY", "AIOCC_ISALES_URL"),
+        ("AIOCC_FABRIC_APP_SECRET_FILE", "AIOCC_FABRIC_URL"),
+    ],
+)
+def test_a_credential_without_its_address_is_refused(variable, url):
+    """A configuration half written names what is there and what is missing, and shows no value."""
+    with pytest.raises(ConfigurationError, match=url) as caught:
+        services_from({variable: "s3cret", "AIOCC_GATEWAY_URL": "https://10.10.10.3:8043"})
+
+    assert (True, False) == (variable.removesuffix("_FILE") in str(caught.value), "s3cret" in str(caught.value))

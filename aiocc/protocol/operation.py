@@ -120,6 +120,6 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 def fill_path(template: str, params: Mapping[str, str]) -> str:
     """Put encoded values in a path's placeholders."""
-    if not params:
+    if "{" not in template:
         return template
     return _PLACEHOLDER.sub(lambda match: quote_segment(params[match.group(1)]), template)

@@ -77,7 +77,8 @@ def open_answer(operation: Operation[Any], answer: Answer, *, max_depth: int = 6
 
 def _by_rule(operation: Operation[Any], data: Mapping[str, Any], status: int) -> Reading | None:
     """Apply the operation's own rule; None where none of its codes is there."""
-    success = None
+    success: str | None = None
+    texts: CodeField | None = None
     missing = False
     for field in operation.envelope.codes:
         raw = data.get(field.key)
@@ -92,13 +93,15 @@ def _by_rule(operation: Operation[Any], data: Mapping[str, Any], status: int) ->
         if code != field.success:
             return _failure(operation, code, describe(data, field), data)
         success = success or code
-    if success is None:
+        texts = texts or field
+    if success is None or texts is None:
         return None
     if missing:
         return Reading(delivery=Delivery.UNKNOWN, reason=Reason.CODE_MISSING, data=data)
     if not 200 <= status < 300:
         reason = Reason.SUCCESS_CODE_ON_FAILURE_STATUS
-        return Reading(delivery=Delivery.UNKNOWN, reason=reason, code=success, data=data)
+        description = describe(data, texts)
+        return Reading(delivery=Delivery.UNKNOWN, reason=reason, code=success, description=description, data=data)
     return Reading(delivery=Delivery.ACCEPTED, code=success, data=data)
 
 
