@@ -9,7 +9,8 @@ from typing import Any, Self, TypeVar
 
 from attrs import evolve
 
-from aiocc.auth.agent_guid import AgentGuid
+from aiocc.auth.agent_guid import AgentGuid, Cookies
+from aiocc.auth.held import own_strategy
 from aiocc.auth.strategy import Strategy
 from aiocc.call.admission import Admission
 from aiocc.call.desk import Desk
@@ -24,7 +25,7 @@ from aiocc.endpoints.leave_message import leave_message
 from aiocc.endpoints.obs_result_codes import obs_result_codes
 from aiocc.endpoints.send_note import MAX_AGENT_ID, MIN_AGENT_ID
 from aiocc.environment import SERVICES, AgentSettings, agent_from, services_from, url_variable
-from aiocc.errors import ConfigurationError
+from aiocc.errors import ClientClosedError, ConfigurationError, InvalidRequestError
 from aiocc.options import Headers, Service, headers_option
 from aiocc.outcome import Outcome
 from aiocc.protocol.checks import is_number, is_seconds, kind, refuse
@@ -88,6 +89,7 @@ class Client:
         self._is_view = False
 
     @classmethod
+    @conceal
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
         """Make a client from environment variables, `AIOCC_WEBADAPTER_URL` and so on.
 
@@ -103,6 +105,8 @@ class Client:
         return client
 
     async def __aenter__(self) -> Self:
+        if self._desk.closed:
+            raise ClientClosedError("this client is closed")
         return self
 
     async def __aexit__(
@@ -125,6 +129,7 @@ class Client:
             ConfigurationError: Its service, or a credential for it, was not given.
             ClientClosedError: The client was closed before.
         """
+        _check_request(request)
         if request.operation.service == "gateway" and not isinstance(request, ServiceRequest):
             return await self.agent(getattr(request, "agent_id", None)).send(request)
         return await self._desk.perform(request, self._strategy(request), self._options)
@@ -201,6 +206,7 @@ class Client:
         Raises:
             ConfigurationError: Its service, or a credential for it, was not given.
         """
+        _check_request(request)
         name = request.operation.service
         service = self._service(name)
         strategy: Strategy | None
@@ -221,8 +227,10 @@ class Client:
             ConfigurationError: The web adapter was not given, or `auth` is no strategy.
         """
         self._service("webadapter")
-        if not isinstance(auth, Strategy):
-            raise ConfigurationError(f"auth must be a strategy such as CookieToken(token), not {kind(auth)}")
+        if own_strategy(auth) is None:
+            raise ConfigurationError(
+                f"auth must be a strategy such as CookieToken(token), without a flow of its own, not {kind(auth)}"
+            )
         return Visitor(self._desk, auth, self._options)
 
     @conceal
@@ -231,6 +239,7 @@ class Client:
         agent_id: int | None = None,
         *,
         guid: str | Secret | None = None,
+        cookies: Cookies | None = None,
         on_guid: Callable[[str], object] | None = None,
     ) -> Agent:
         """Give one agent who is signed in already, on this client's pools.
@@ -240,6 +249,7 @@ class Client:
         Args:
             agent_id: 101 to 999999; None for the one in the environment.
             guid: Of its session, where the client does not know it yet, or another one than it knows.
+            cookies: Those that this session's sign-in set, by name; sent with the agent's requests alone.
             on_guid: Told each new GUID that the gateway gives.
 
         Raises:
@@ -256,11 +266,12 @@ class Client:
             refuse("agent_id", f"a whole number from {MIN_AGENT_ID} to {MAX_AGENT_ID}", kind(agent_id))
         if guid is None and agent_id == own.agent_id and agent_id not in self._agents:
             guid = own.guid
-        cell = self._guid_cell(agent_id, guid)
+        cell = self._guid_cell(agent_id, guid, cookies)
         if on_guid is not None:
             cell.on_guid = on_guid
         return Agent(self._desk, agent_id, cell, self._options)
 
+    @conceal
     def with_options(
         self,
         *,
@@ -280,6 +291,8 @@ class Client:
         """
         if deadline is not None and not is_seconds(deadline):
             raise ConfigurationError(f"deadline must be a number of seconds, not {kind(deadline)}")
+        if retry is not None and not isinstance(retry, RetryPolicy):
+            raise ConfigurationError(f"retry must be a RetryPolicy, not {kind(retry)}")
         view = object.__new__(type(self))
         view.__dict__.update(self.__dict__)
         view._is_view = True
@@ -290,7 +303,7 @@ class Client:
         )
         return view
 
-    def _guid_cell(self, agent_id: int, guid: str | Secret | None) -> AgentGuid:
+    def _guid_cell(self, agent_id: int, guid: str | Secret | None, cookies: Cookies | None) -> AgentGuid:
         cell = self._agents.get(agent_id)
         if cell is None:
             if guid is None:
@@ -298,9 +311,9 @@ class Client:
                     f"no GUID of agent {agent_id} is known: give client.agent({agent_id}, guid=...), "
                     "or set AIOCC_AGENT_ID and AIOCC_AGENT_GUID"
                 )
-            cell = self._agents[agent_id] = AgentGuid(guid)
-        elif guid is not None:
-            cell.learn(guid)
+            cell = self._agents[agent_id] = AgentGuid(guid, cookies=cookies or ())
+        elif guid is not None or cookies is not None:
+            cell.learn(guid if guid is not None else cell.current, cookies=cookies)
         return cell
 
     def _service(self, name: str) -> Service:
@@ -321,7 +334,7 @@ class Client:
                 f"{request.operation.name} needs a credential: give Client({name}=Service(..., auth=...))"
                 + (", or use client.visitor(CookieToken(token))" if name == "webadapter" else "")
             )
-        return auth if isinstance(auth, Strategy) else None
+        return own_strategy(auth)
 
     def _open_line(self, name: str, place: Place, renewals: Renewals, traffic: Traffic) -> Line:
         service = self._service(name)
@@ -346,15 +359,20 @@ class Client:
         return f"<Client {' '.join(f'{name}={service.origin}' for name, service in self._services.items())}>"
 
 
+def _check_request(request: object) -> None:
+    if not isinstance(request, Request):
+        raise InvalidRequestError(f"request must be one such as CreateCall(...), not {kind(request)}")
+
+
 def _target(service: Service) -> Target:
     overridden = {name.lower() for name, _ in service.headers}
     own = [pair for pair in CLIENT_HEADERS if pair[0].lower() not in overridden]
-    return Target(service.origin, service.prefix, (*own, *service.headers))
+    return Target(service.origin, service.prefix, (*own, *((name, value.reveal()) for name, value in service.headers)))
 
 
 def _transport(service: Service) -> Transport:
     transport = _bare_transport(service)
-    if service.auth is None or isinstance(service.auth, Strategy):
+    if service.auth is None or own_strategy(service.auth) is not None:
         return transport
     return AuthTransport(transport, service.auth)
 

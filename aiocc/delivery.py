@@ -82,6 +82,7 @@ class Reason(StrEnum):
     QUEUE_TIMEOUT = "waited too long for a free slot"
     QUEUE_FULL = "too many calls are waiting already"
     CREDENTIAL_UNAVAILABLE = "no credential could be had"
+    CREDENTIAL_REFUSED = "no credential was given for this key"
     UNAVAILABLE = "host keeps refusing connections"
     CLIENT_CLOSED = "client was closed"
     DEADLINE = "deadline reached"

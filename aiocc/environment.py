@@ -13,7 +13,7 @@ from attrs import field, frozen
 from aiocc.auth import AkSk, AppKey, CookieToken
 from aiocc.errors import ConfigurationError
 from aiocc.options import Service
-from aiocc.secret import Secret
+from aiocc.secret import Secret, conceal
 from aiocc.transport.tls import TLS
 
 _CREDENTIALS = {
@@ -39,7 +39,7 @@ class AgentSettings:
     agent_id: int | None = None
     guid: Secret | None = field(default=None)
     password: Secret | None = field(default=None)
-    phone: str | None = None
+    phone: str | None = field(default=None, repr=False)
 
 
 def url_variable(service: str) -> str:
@@ -47,6 +47,7 @@ def url_variable(service: str) -> str:
     return f"AIOCC_{service.upper()}_URL"
 
 
+@conceal
 def services_from(environ: Mapping[str, str]) -> dict[str, Service]:
     """Make the services that the environment configures.
 
@@ -66,6 +67,7 @@ def services_from(environ: Mapping[str, str]) -> dict[str, Service]:
     return services
 
 
+@conceal
 def agent_from(environ: Mapping[str, str]) -> AgentSettings:
     """Read the agent's variables.
 
@@ -105,7 +107,10 @@ def _service(env: _Environment, name: str, url: str) -> Service:
             env.required("AIOCC_FABRIC_APP_SECRET"),
             token_url=env.text("AIOCC_FABRIC_TOKEN_URL"),
         )
-    return Service(url, auth=auth, tls=TLS(ca_file=ca_file))
+    try:
+        return Service(url, auth=auth, tls=TLS(ca_file=ca_file))
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{url_variable(name)}: {error}") from None
 
 
 class _Environment:

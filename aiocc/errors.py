@@ -6,7 +6,7 @@ catching a class is deciding what is safe. Each one pickles and copies; `args` i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
 
 from aiocc.delivery import Attempt, Delivery, Reason
 
@@ -35,8 +35,19 @@ class ClientClosedError(AioccError):
 class CredentialError(AioccError):
     """A credential could not be obtained.
 
-    In a `Client` it is the cause of an `UnavailableError`; in a plain httpx client it comes by itself.
+    In a `Client` it is the cause of the `NotSentError` that the call ends with; in a plain httpx client it comes
+    by itself.
+
+    Attributes:
+        reason: What kept the credential from being had.
     """
+
+    reason: Reason = Reason.CREDENTIAL_UNAVAILABLE
+
+    def because(self, reason: Reason) -> Self:
+        """Say what kept the credential from being had."""
+        self.reason = reason
+        return self
 
 
 class CallError(AioccError):
@@ -203,6 +214,7 @@ _BY_REASON: dict[Delivery, dict[Reason, type[CallError]]] = {
         Reason.QUEUE_TIMEOUT: QueueTimeoutError,
         Reason.QUEUE_FULL: QueueTimeoutError,
         Reason.CREDENTIAL_UNAVAILABLE: UnavailableError,
+        Reason.CREDENTIAL_REFUSED: UnavailableError,
         Reason.UNAVAILABLE: UnavailableError,
         Reason.DEADLINE: DeadlineNotSentError,
     },

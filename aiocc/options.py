@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from types import NoneType
+from typing import Any
 
+import attrs
 import httpx
 from attrs import field, frozen
 
@@ -14,11 +17,12 @@ from aiocc.errors import ConfigurationError
 from aiocc.protocol.limits import AnswerLimits, PoolLimits, Timeouts, optional_positive_whole
 from aiocc.protocol.messages import Origin, parse_url
 from aiocc.protocol.retry import RetryPolicy
-from aiocc.secret import Secret
+from aiocc.secret import Secret, conceal
 from aiocc.transport.tls import TLS
 
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _FRAMING = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection", "upgrade", "te"})
+_CREDENTIALS = frozenset({"authorization", "proxy-authorization", "x-app-key", "guid", "cookie", "ccmessaging-token"})
 
 Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 
@@ -35,9 +39,22 @@ def headers_option(headers: Headers) -> tuple[tuple[str, str], ...]:
             raise ConfigurationError(f"headers: {name!r} is no header name")
         if name.lower() in _FRAMING:
             raise ConfigurationError(f"headers: {name} is set by the client itself")
+        if name.lower() in _CREDENTIALS:
+            raise ConfigurationError(f"headers: {name} carries a credential, which goes into auth=")
         if not isinstance(value, str) or not value.isascii() or not value.isprintable() or value != value.strip():
             raise ConfigurationError(f"headers: the value of {name} has characters that no header may carry")
     return pairs
+
+
+def _a(*classes: type) -> Callable[[object, attrs.Attribute[Any], object], None]:
+    """Check a setting's class."""
+    wanted = " or ".join("None" if cls is NoneType else cls.__name__ for cls in classes)
+
+    def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        if not isinstance(value, classes):
+            raise ConfigurationError(f"{attribute.name} must be {wanted}, not {_kind(value)}")
+
+    return check
 
 
 @frozen(init=False, kw_only=True)
@@ -47,7 +64,7 @@ class Service:
     Attributes:
         url: https address, with a path prefix where there is one.
         auth: The strategy, or any `httpx.Auth`; None where each visitor or agent brings its own.
-        headers: Sent with every request, `X-TenantSpaceID` for example.
+        headers: Sent with every request, `X-TenantSpaceID` for example; values are hidden, for one may be a key.
         pool: How many connections, and for how long.
         timeouts: In seconds.
         limits: What an answer may cost.
@@ -61,19 +78,20 @@ class Service:
 
     url: str
     auth: httpx.Auth | None = None
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=lambda pairs: repr([name for name, _ in pairs]))
-    pool: PoolLimits
-    timeouts: Timeouts
-    limits: AnswerLimits
-    retry: RetryPolicy
+    headers: tuple[tuple[str, Secret], ...] = field(default=(), repr=lambda pairs: repr([name for name, _ in pairs]))
+    pool: PoolLimits = field(validator=_a(PoolLimits))
+    timeouts: Timeouts = field(validator=_a(Timeouts))
+    limits: AnswerLimits = field(validator=_a(AnswerLimits))
+    retry: RetryPolicy = field(validator=_a(RetryPolicy))
     concurrency: int | None = field(default=None, validator=optional_positive_whole)
-    rate: Rate | None = None
-    tls: TLS | ssl.SSLContext
-    transport: httpx.AsyncBaseTransport | None = None
-    insecure_http: bool = False
+    rate: Rate | None = field(default=None, validator=_a(Rate, NoneType))
+    tls: TLS | ssl.SSLContext = field(validator=_a(TLS, ssl.SSLContext))
+    transport: httpx.AsyncBaseTransport | None = field(default=None, validator=_a(httpx.AsyncBaseTransport, NoneType))
+    insecure_http: bool = field(default=False, validator=_a(bool))
     origin: Origin = field(repr=False)
     prefix: str = field(repr=False)
 
+    @conceal
     def __init__(
         self,
         url: str,
@@ -102,11 +120,11 @@ class Service:
         self.__attrs_init__(
             url=url,
             auth=auth,
-            headers=headers_option(headers),
-            pool=pool or PoolLimits(),
-            timeouts=timeouts or Timeouts(),
-            limits=limits or AnswerLimits(),
-            retry=retry or RetryPolicy(),
+            headers=tuple((name, Secret(value)) for name, value in headers_option(headers)),
+            pool=pool if pool is not None else PoolLimits(),
+            timeouts=timeouts if timeouts is not None else Timeouts(),
+            limits=limits if limits is not None else AnswerLimits(),
+            retry=retry if retry is not None else RetryPolicy(),
             concurrency=concurrency,
             rate=rate,
             tls=tls if tls is not None else TLS(),
@@ -123,4 +141,4 @@ class Service:
 
 
 def _kind(value: object) -> str:
-    return "text: wrap it in its strategy" if isinstance(value, str | Secret) else f"a {type(value).__name__}"
+    return "text" if isinstance(value, str | Secret) else f"a {type(value).__name__}"

@@ -27,7 +27,7 @@ class Outcome(Generic[T]):
     """
 
     delivery: Delivery
-    result: T | None = field(default=None, repr=False)
+    result: T | None = None
     error: CallError | None = None
     call_id: str
     attempts: tuple[Attempt, ...] = field(default=(), repr=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from functools import wraps
 from hmac import compare_digest
@@ -13,6 +14,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 HIDDEN: Final = "***"
+_NUMBER: Final = re.compile(r"\d(?:[ -]?\d){5,}")
 
 
 class Secret:
@@ -68,14 +70,21 @@ def scrub(text: str, secrets: Iterable[str]) -> str:
     return text
 
 
+def mask_numbers(text: str) -> str:
+    """Take what may be a phone number, six digits or more, out of text that is logged; its last two stay."""
+    return _NUMBER.sub(lambda match: HIDDEN + match.group()[-2:], text)
+
+
 def conceal(function: Callable[P, R]) -> Callable[P, R]:
-    """Raise a function's `ConfigurationError` anew, without the frames whose variables hold the refused secret."""
+    """Raise a function's refusal of an argument anew, without the frames whose variables hold a secret."""
 
     @wraps(function)
     def concealing(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
-        except ConfigurationError as error:
+        except UnicodeError:
+            refused: Exception = ValueError("holds text that cannot be encoded")
+        except (ConfigurationError, ValueError) as error:
             refused = type(error)(*error.args)
         del args, kwargs
         raise refused

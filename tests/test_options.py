@@ -8,7 +8,7 @@ import pytest
 from aiocc import Client, CreateCall, PoolLimits, RetryPolicy
 from aiocc.auth import AkSk, AppKey, CookieToken, Secret
 from aiocc.call.admission import Rate
-from aiocc.errors import ConfigurationError
+from aiocc.errors import ClientClosedError, ConfigurationError, InvalidRequestError
 from aiocc.options import Service, headers_option
 from aiocc.protocol.limits import AnswerLimits, Timeouts
 from aiocc.protocol.messages import Origin
@@ -46,7 +46,7 @@ def test_what_is_given_is_kept():
         URL, auth=auth, pool=pool, rate=rate, concurrency=3, tls=context, headers={"X-TenantSpaceID": "1"}
     )
 
-    assert (auth, pool, rate, 3, context, (("X-TenantSpaceID", "1"),), None) == (
+    assert (auth, pool, rate, 3, context, (("X-TenantSpaceID", Secret("1")),), None) == (
         service.auth,
         service.pool,
         service.rate,
@@ -181,3 +181,44 @@ async def test_resending_calls_takes_a_second_switch(where):
             await view.send(CreateCall(called="88884432"))
 
     assert [] == seen
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"tls": "/x.pem"}, "tls must be TLS or SSLContext, not text"),
+        ({"tls": False}, "tls must be TLS or SSLContext, not a bool"),
+        ({"pool": 5}, "pool must be PoolLimits, not a int"),
+        ({"timeouts": 5.0}, "timeouts must be Timeouts, not a float"),
+        ({"retry": 3}, "retry must be RetryPolicy, not a int"),
+        ({"rate": 50}, "rate must be Rate or None, not a int"),
+        ({"insecure_http": "yes"}, "insecure_http must be bool, not text"),
+        ({"headers": {"authorization": "s3cret"}}, "carries a credential"),
+        ({"headers": {"Guid": "s3cret"}}, "carries a credential"),
+    ],
+)
+def test_a_setting_of_another_class_is_named(options, words):
+    """A setting that cannot work is refused when it is given, by its name, and not at the first call."""
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        Service(URL, **options)
+
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("request_", ["x", None, 5])
+async def test_what_is_no_request_is_refused(request_):
+    """`send` and `explain` name what they take."""
+    async with Client(webadapter=Service(URL, auth=CookieToken("token"))) as client:
+        with pytest.raises(InvalidRequestError, match="such as CreateCall"):
+            await client.send(request_)
+        with pytest.raises(InvalidRequestError, match="such as CreateCall"):
+            client.explain(request_)
+
+
+async def test_a_closed_client_cannot_be_entered():
+    """Entering a closed client says so, not its first call."""
+    client = Client(webadapter=Service(URL, auth=CookieToken("token")))
+    await client.aclose()
+
+    with pytest.raises(ClientClosedError):
+        await client.__aenter__()

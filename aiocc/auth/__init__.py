@@ -8,6 +8,7 @@ from aiocc.auth.agent_guid import AgentGuid
 from aiocc.auth.aksk import AkSk, sign_c2
 from aiocc.auth.app_key import AppKey
 from aiocc.auth.cookie import CookieToken
+from aiocc.auth.store import CredentialStore, MemoryStore, StoredCredential
 from aiocc.auth.strategy import Credential, Fetch, Strategy
 from aiocc.auth.web_token import WebToken
 from aiocc.secret import Secret
@@ -18,8 +19,11 @@ __all__ = [
     "AppKey",
     "CookieToken",
     "Credential",
+    "CredentialStore",
     "Fetch",
+    "MemoryStore",
     "Secret",
+    "StoredCredential",
     "Strategy",
     "WebToken",
     "sign_c2",

@@ -29,6 +29,7 @@ _UNRESERVED: Final = "-._~"
 Pairs = Mapping[str, str] | Iterable[tuple[str, str]]
 
 
+@conceal
 def sign_c2(
     *,
     access_key: str,
@@ -55,7 +56,7 @@ def sign_c2(
         blank_query_line: Sign an empty line in place of a missing query, as some deployments expect.
 
     Raises:
-        ValueError: No header to sign, or a datetime without a time zone.
+        ValueError: No header to sign, a datetime without a time zone, or text that UTF-8 cannot hold.
     """
     if not headers:
         raise ValueError("headers: at least one header, host, must be signed")

@@ -5,10 +5,13 @@ https://support.huaweicloud.com/intl/en-us/api-cec/cec_07_0002.html
 
 from __future__ import annotations
 
+import hmac
 import time
 from typing import Any, Final
 
+from aiocc.auth.store import CredentialStore, MemoryStore, shared
 from aiocc.auth.strategy import Credential, Fetch, Strategy, Verdict
+from aiocc.delivery import Reason
 from aiocc.errors import ConfigurationError, CredentialError
 from aiocc.protocol.checks import is_number
 from aiocc.protocol.codec import CodecError, decode_json, encode_json
@@ -25,7 +28,8 @@ _ILLEGAL_OR_EXPIRED: Final = b"illegal or expired token"
 class AppKey(Strategy):
     """Obtains a bearer token with an app key and its secret, and renews it when it ends or is refused.
 
-    The secret is sent to one origin only: that of `token_url`, or the service's own.
+    The secret is sent to one origin only: that of `token_url`, or the service's own. Without `token_url` the token
+    goes nowhere else either.
 
     Args:
         app_key: From the operator's staff or the API Fabric console.
@@ -33,9 +37,11 @@ class AppKey(Strategy):
         token_url: Where tokens are had, when that is not the service's own address: the address alone, or the
             whole URL ending in `tokenByAkSk`.
         lifetime: Seconds to ask for, 1 to 3600.
+        store: Where tokens are kept, so that several strategies or processes can share one.
 
     Raises:
-        ConfigurationError: A key that cannot travel, a bad URL, a lifetime outside its limit.
+        ConfigurationError: A key that cannot travel, a bad URL, a lifetime outside its limit. When it is used:
+            without `token_url`, its secret or token would go to a second origin.
     """
 
     needs_io = True
@@ -48,6 +54,7 @@ class AppKey(Strategy):
         *,
         token_url: str | None = None,
         lifetime: int = MAX_LIFETIME,
+        store: CredentialStore | None = None,
     ) -> None:
         self._app_key = header_secret("app_key", app_key)
         self._app_secret = header_secret("app_secret", app_secret)
@@ -60,13 +67,19 @@ class AppKey(Strategy):
         self.token_url = token_url
         if token_url is not None:
             self._origin, self._path = endpoint_url(token_url, TOKEN_PATH, what="token_url")
+        self._only = self._origin
+        self._store = store if store is not None else MemoryStore()
         self._held: Credential | None = None
 
     async def credential(self, fetch: Fetch, /, *, rejected: Credential | None = None) -> Credential:
         """Give the current token, or obtain one."""
         held = self._held
         if held is None or held is rejected or held.expired:
-            held = self._held = self._read(await fetch(self._request()))
+            if self._origin is None:
+                self._stay(fetch.origin)
+                self._only = self._only or fetch.origin
+            key = self.store_key(f"{self._only}{self._path}")
+            held = self._held = await shared(self._store, key, rejected, lambda: self._fetch(fetch))
         return held
 
     def held(self) -> Credential | None:
@@ -75,6 +88,8 @@ class AppKey(Strategy):
 
     def apply(self, head: WireRequest, credential: Credential, /) -> None:
         """Send the app key and the token."""
+        if self._origin is None and head.origin is not self._only:
+            self._stay(head.origin)
         head.headers.append(("X-APP-Key", self._app_key.reveal()))
         head.headers.append(("Authorization", f"{credential.scheme} {credential.secret.reveal()}"))
 
@@ -83,6 +98,22 @@ class AppKey(Strategy):
         if answer.status == 401 or (answer.status == 403 and _ILLEGAL_OR_EXPIRED in answer.body.lower()):
             return "renew"
         return "ok"
+
+    def store_key(self, *parts: str) -> str:
+        """Give the name in a store of what belongs to this app: nobody without the secret can find or guess it."""
+        identity = "\n".join((self._app_key.reveal(), *parts))
+        return "aiocc:" + hmac.digest(self._app_secret.reveal().encode(), identity.encode(), "sha256").hex()
+
+    def _stay(self, origin: Origin | None) -> None:
+        """Refuse another origin than the first one."""
+        if None not in (origin, self._only) and origin != self._only:
+            raise ConfigurationError(
+                f"this AppKey is used at {self._only}, and would show its secret or token to {origin} as well: "
+                "give token_url=, or make an AppKey for each"
+            )
+
+    async def _fetch(self, fetch: Fetch) -> Credential:
+        return self._read(await fetch(self._request()))
 
     def _request(self) -> WireRequest:
         return WireRequest(
@@ -98,7 +129,8 @@ class AppKey(Strategy):
         token = data.get("AccessToken")
         if answer.status != 200 or not isinstance(token, str) or not token:
             secrets = (self._app_key, self._app_secret)
-            raise CredentialError(refusal("tokenByAkSk", answer, data, "exceptionInfo", secrets))
+            error = CredentialError(refusal("tokenByAkSk", answer, data, "exceptionInfo", secrets))
+            raise error.because(why_refused(answer))
         lifetime = _seconds(data.get("Expires"), default=self._lifetime)
         # Not shown in its last moments, so that it does not end between here and the service.
         expires_at = time.monotonic() + lifetime - min(5.0, lifetime / 20)
@@ -135,6 +167,11 @@ def answer_object(answer: Answer) -> dict[str, Any]:
     except CodecError:
         return {}
     return data if isinstance(data, dict) else {}
+
+
+def why_refused(answer: Answer) -> Reason:
+    """Tell a key that is refused from a token service that fails."""
+    return Reason.CREDENTIAL_REFUSED if answer.status < 500 else Reason.CREDENTIAL_UNAVAILABLE
 
 
 def refusal(operation: str, answer: Answer, data: dict[str, Any], key: str, secrets: tuple[Secret, ...] = ()) -> str:

@@ -38,7 +38,7 @@ class VisitorToken(Strategy):
     def apply(self, head: WireRequest, credential: Credential, /) -> None:
         """Append the token to the Cookie header, or send it as a header of its own."""
         if self._send_as != "header":
-            append_cookie(head, TOKEN_NAME, credential.secret)
+            append_cookies(head, f"{TOKEN_NAME}={credential.secret.reveal()}")
         if self._send_as != "cookie":
             head.headers.append((TOKEN_NAME, credential.secret.reveal()))
 
@@ -99,10 +99,10 @@ def token_secret(name: str, value: object) -> Secret:
     return secret
 
 
-def append_cookie(head: WireRequest, name: str, secret: Secret) -> None:
-    """Add a cookie to a request's Cookie header, which holds all of them."""
+def append_cookies(head: WireRequest, pairs: str) -> None:
+    """Add `name=value` pairs to a request's Cookie header, which holds all of them."""
     for index, (key, value) in enumerate(head.headers):
         if key.lower() == "cookie":
-            head.headers[index] = (key, f"{value}; {name}={secret.reveal()}")
+            head.headers[index] = (key, f"{value}; {pairs}")
             return
-    head.headers.append(("Cookie", f"{name}={secret.reveal()}"))
+    head.headers.append(("Cookie", pairs))

@@ -10,13 +10,17 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncGenerator, Coroutine, Generator
 from typing import TYPE_CHECKING, Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 import anyio
 import anyio.lowlevel
 import httpx
+from attrs import define
 
+from aiocc.auth.by_identity import ByIdentity
+from aiocc.auth.failure import own_error
 from aiocc.auth.held import held_credential
+from aiocc.errors import CredentialError
+from aiocc.protocol import foreign_logs
 from aiocc.protocol.codec import CodecError, decode_json
 from aiocc.protocol.messages import DEFAULT_PORTS, Answer, AnswerHead, Origin, WireRequest
 from aiocc.protocol.reading import code_text
@@ -32,15 +36,15 @@ class _Wanted(NamedTuple):
 
 
 class _Step:
-    """Runs a coroutine until it wants a request fetched (gives `_Wanted`) or is done (gives `_Done`)."""
+    """Runs a coroutine until it wants a request fetched (gives `_Wanted`) or is done (gives its credential)."""
 
-    def __init__(self, coroutine: Coroutine[Any, Any, Credential], value: Answer | None = None) -> None:
+    def __init__(self, coroutine: Coroutine[Any, Any, Credential], value: Answer | BaseException | None = None) -> None:
         self.coroutine = coroutine
         self.value = value
 
     def __await__(self) -> Generator[Any, Any, _Wanted | Credential]:
-        send: Any = self.coroutine.send
         value: Any = self.value
+        send: Any = self.coroutine.throw if isinstance(value, BaseException) else self.coroutine.send
         while True:
             try:
                 yielded = send(value)
@@ -66,11 +70,11 @@ class _Ask:
 
 class _Fetch:
     def __init__(self, at: Origin | None = None) -> None:
-        self.at = at
+        self.origin = at
 
     async def __call__(self, request: WireRequest, /) -> Answer:
         if request.origin is None:
-            request.origin = self.at
+            request.origin = self.origin
         return await _Ask(request)
 
     async def credential(
@@ -79,16 +83,13 @@ class _Fetch:
         held = held_credential(strategy, rejected)
         if held is not None:
             return held
-        turn = _turn_of(strategy)
-        await turn.take()
-        try:
-            return await strategy.credential(_Fetch(at), rejected=rejected)
-        finally:
-            turn.pass_on()
+        async with _turn_of(strategy):
+            return held_credential(strategy, rejected) or await strategy.credential(_Fetch(at), rejected=rejected)
 
 
 async def async_flow(strategy: Strategy, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
     """Drive a strategy for an `httpx.AsyncClient`."""
+    foreign_logs.hide_heads()
     await request.aread()
     bare = _Bare(request)
     rejected: Credential | None = None
@@ -96,19 +97,17 @@ async def async_flow(strategy: Strategy, request: httpx.Request) -> AsyncGenerat
     for last in (False, True):
         step: _Wanted | Credential | None = held_credential(strategy, rejected)
         if step is None:
-            turn = _turn_of(strategy)
-            await turn.take()
-            coroutine = strategy.credential(_Fetch(bare.origin), rejected=rejected)
-            try:
-                step = await _Step(coroutine)
-                while isinstance(step, _Wanted):
-                    response = yield _token_request(step.request)
-                    await response.aread()
-                    fetched.append(response)
-                    step = await _Step(coroutine, _answer(response, None))
-            finally:
-                coroutine.close()
-                turn.pass_on()
+            async with _turn_of(strategy):
+                coroutine = strategy.credential(_Fetch(bare.origin), rejected=rejected)
+                try:
+                    step = await _Step(coroutine)
+                    while isinstance(step, _Wanted):
+                        response = yield _token_request(step.request)
+                        await response.aread()
+                        fetched.append(response)
+                        step = await _Step(coroutine, _answer(response, None))
+                finally:
+                    await _end(coroutine)
         assert not isinstance(step, _Wanted)
         sent = bare.with_credential(strategy, step)
         response = yield request
@@ -122,6 +121,7 @@ async def async_flow(strategy: Strategy, request: httpx.Request) -> AsyncGenerat
 
 def sync_flow(strategy: Strategy, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
     """Drive a strategy that needs no I/O for an `httpx.Client`."""
+    foreign_logs.hide_heads()
     request.read()
     bare = _Bare(request)
     rejected: Credential | None = None
@@ -144,44 +144,80 @@ def sync_flow(strategy: Strategy, request: httpx.Request) -> Generator[httpx.Req
         rejected = credential
 
 
+class _GivenUp(BaseException):
+    """Thrown where `GeneratorExit` would be, after which nothing may be awaited."""
+
+
+async def _end(coroutine: Coroutine[Any, Any, Credential]) -> None:
+    """Let a coroutine that is given up do what it has to on its way out, a store's lease to end for example."""
+    if getattr(coroutine, "cr_frame", None) is None:
+        return  # it came to its end
+    try:
+        await _Step(coroutine, _GivenUp())
+    except _GivenUp:
+        pass
+    finally:
+        coroutine.close()
+
+
 class _Turn:
-    """Whose turn it is to fetch: one request at a time. No lock: it is handed on from wherever a flow ends."""
+    """Whose turn it is to fetch: one request at a time. No lock: it is handed on from wherever a flow ends.
+
+    A cancelled fetch hands the turn on; one that brought no token tells so to all that wait, or they would ask
+    for it one after the other.
+    """
 
     def __init__(self) -> None:
         self.loop = anyio.lowlevel.current_token()
         self._taken = False
-        self._waiting: deque[anyio.Event] = deque()
+        self._waiting: deque[_Waiter] = deque()
 
-    async def take(self) -> None:
+    async def __aenter__(self) -> None:
         if not self._taken:
             self._taken = True
             return
-        event = anyio.Event()
-        self._waiting.append(event)
+        waiter = _Waiter(anyio.Event())
+        self._waiting.append(waiter)
         try:
-            await event.wait()
+            await waiter.event.wait()
         except BaseException:
-            if event in self._waiting:
-                self._waiting.remove(event)
-            else:
-                self.pass_on()
+            if waiter in self._waiting:
+                self._waiting.remove(waiter)
+            elif waiter.failure is None:
+                self._pass_on()
             raise
+        if waiter.failure is not None:
+            raise own_error(self, waiter.failure)
 
-    def pass_on(self) -> None:
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, CredentialError):
+            while self._waiting:
+                waiter = self._waiting.popleft()
+                waiter.failure = error
+                waiter.event.set()
+        self._pass_on()
+
+    def _pass_on(self) -> None:
         if self._waiting:
-            self._waiting.popleft().set()
+            self._waiting.popleft().event.set()
         else:
             self._taken = False
 
 
-_turns: WeakKeyDictionary[Strategy, _Turn] = WeakKeyDictionary()
+@define(eq=False)
+class _Waiter:
+    event: anyio.Event
+    failure: CredentialError | None = None
+
+
+_turns: ByIdentity[_Turn] = ByIdentity()
 
 
 def _turn_of(strategy: Strategy) -> _Turn:
     """Give a strategy's turn in this event loop; one of a loop that has ended is never waited for."""
     turn = _turns.get(strategy)
     if turn is None or turn.loop != anyio.lowlevel.current_token():
-        turn = _turns[strategy] = _Turn()
+        turn = _turns.set(strategy, _Turn())
     return turn
 
 

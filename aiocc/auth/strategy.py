@@ -46,6 +46,10 @@ class Credential:
 class Fetch(Protocol):
     """The I/O that a strategy may use while it obtains a credential."""
 
+    @property
+    def origin(self) -> Origin | None:
+        """The service's own address, for which `origin=None` in a request stands."""
+
     async def __call__(self, request: WireRequest, /) -> Answer:
         """Send a request that needs no credential of this strategy. `origin=None` is the service's own address."""
 

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from aiocc.auth.app_key import JSON, AppKey, answer_object, endpoint_url, refusal
+from aiocc.auth.app_key import JSON, AppKey, answer_object, endpoint_url, refusal, why_refused
 from aiocc.auth.cookie import SendAs, VisitorToken
+from aiocc.auth.store import CredentialStore, shared
 from aiocc.auth.strategy import Credential, Fetch
 from aiocc.errors import ConfigurationError, CredentialError
 from aiocc.protocol.codec import encode_json
 from aiocc.protocol.messages import Answer, WireRequest
 from aiocc.protocol.reading import code_text
+from aiocc.secret import conceal
 
 APPLY_PATH: Final = "/apiaccess/ccmessaging/applyToken"
 LIFETIME: Final = 3600.0
@@ -21,6 +23,8 @@ LIFETIME: Final = 3600.0
 
 class WebToken(VisitorToken):
     """Applies for a visitor's token, which lives one hour, and for another when it ends or is refused.
+
+    Not ahead of that: the server keeps one token for a visitor, so that a new one ends the old.
 
     Args:
         app_key: How to authenticate at API Fabric; one may serve thousands of visitors.
@@ -30,6 +34,7 @@ class WebToken(VisitorToken):
         user_name: What agents see.
         locale: `zh_CN`, `en` and so on.
         send_as: As for `CookieToken`.
+        store: Where tokens are kept, so that several processes can serve one visitor; None for nowhere else.
 
     Raises:
         ConfigurationError: A field is empty or too long, or the URL is bad.
@@ -37,6 +42,7 @@ class WebToken(VisitorToken):
 
     needs_io = True
 
+    @conceal
     def __init__(
         self,
         app_key: AppKey,
@@ -47,6 +53,7 @@ class WebToken(VisitorToken):
         user_name: str,
         locale: str = "en",
         send_as: SendAs = "cookie",
+        store: CredentialStore | None = None,
     ) -> None:
         super().__init__(send_as=send_as, lifetime=LIFETIME * 0.98)
         fields: dict[str, object] = {
@@ -63,13 +70,23 @@ class WebToken(VisitorToken):
         self._app_key = app_key
         self._origin, self._path = endpoint_url(url, APPLY_PATH, what="url")
         self._fields = fields
+        self._store = store
 
     async def credential(self, fetch: Fetch, /, *, rejected: Credential | None = None) -> Credential:
         """Give the current token, or apply for one."""
         held = self._held
         if held is None or held is rejected or held.expired:
-            held = self._held = self._read(await self._apply_for(fetch))
+            if self._store is None:
+                held = await self._obtain(fetch)
+            else:
+                channel, user = str(self._fields["channelId"]), str(self._fields["userId"])
+                key = self._app_key.store_key(f"{self._origin}{self._path}", channel, user)
+                held = await shared(self._store, key, rejected, lambda: self._obtain(fetch))
+            self._held = held
         return held
+
+    async def _obtain(self, fetch: Fetch) -> Credential:
+        return self._read(await self._apply_for(fetch))
 
     async def _apply_for(self, fetch: Fetch) -> Answer:
         app = await fetch.credential(self._app_key, at=self._origin)
@@ -98,7 +115,7 @@ class WebToken(VisitorToken):
         # One published example has no resultCode, and a second, escaped pair of quotes around the token.
         refused = code_text(data.get("resultCode", "0")) != "0"
         if answer.status != 200 or refused or not isinstance(token, str) or not token.strip('"'):
-            raise CredentialError(refusal("applyToken", answer, data, "resultDesc"))
+            raise CredentialError(refusal("applyToken", answer, data, "resultDesc")).because(why_refused(answer))
         if len(token) > 1 and token[0] == token[-1] == '"':
             token = token[1:-1]
         try:

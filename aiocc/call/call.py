@@ -172,7 +172,7 @@ class _Call(Generic[T]):
             with anyio.CancelScope(deadline=self.deadline):
                 return await self.line.renewals.credential(self.line, strategy, rejected=rejected)
         except CredentialError as error:
-            tried.reason, tried.detail, tried.cause = Reason.CREDENTIAL_UNAVAILABLE, str(error), error
+            tried.reason, tried.detail, tried.cause = error.reason, str(error), error
             return None
         raise Fault(Reason.DEADLINE)
 
@@ -218,6 +218,8 @@ class _Call(Generic[T]):
 
     def _wait_before_repeat(self, tried: Tried, number: int) -> float | None:
         assert tried.reason is not None
+        if tried.cause is not None:
+            return None  # what could be repeated of it, was
         code = tried.reading.known if tried.reading is not None else None
         ended = Ended(number, tried.delivery, tried.reason, code, self.record.seen(tried.reason), tried.retry_after)
         return wait_before_repeat(self.policy, self.record.operation.effect, ended)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
+from typing import Final
 
 import httpx
 
 from aiocc.protocol.limits import AnswerLimits, Timeouts
 from aiocc.protocol.messages import DEFAULT_PORTS, Answer, AnswerHead, Origin, Wire, WireRequest
 from aiocc.transport.interface import Transport
+
+_REFUSALS: Final = frozenset({401, 403, 407})
 
 
 class AuthTransport:
@@ -57,8 +60,8 @@ class AuthTransport:
                     outgoing = await flow.asend(_response(outgoing, answer))
                 except StopAsyncIteration:
                     return answer
-                if outgoing is own:
-                    # Answered, so what is sent now stands for itself.
+                if is_own and answer.status in _REFUSALS:
+                    # Refused, so what is sent from now on stands for itself.
                     wire.left, wire.left_at = False, None
         finally:
             await flow.aclose()
@@ -71,10 +74,15 @@ class AuthTransport:
         return f"<AuthTransport {type(self._auth).__name__}>"
 
 
+class _Request(httpx.Request):
+    """A request that shows no query, into which a flow may put a key."""
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.url.path}>"
+
+
 def _to_httpx(request: WireRequest) -> httpx.Request:
-    return httpx.Request(
-        request.method, f"{request.origin}{request.target}", headers=request.headers, content=request.body
-    )
+    return _Request(request.method, f"{request.origin}{request.target}", headers=request.headers, content=request.body)
 
 
 def _from_httpx(request: httpx.Request) -> WireRequest:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from contextvars import Context
+from typing import Any, Final
 
 import anyio
 import anyio.abc
 
 from aiocc.transport.place import Place
+
+Function = Callable[..., Coroutine[Any, Any, None]]
+
+_asyncio_tasks: Final[set[asyncio.Task[None]]] = set()
+"""asyncio itself forgets a task that nobody else remembers."""
 
 
 class Host:
@@ -22,45 +28,82 @@ class Host:
     def __init__(self, place: Place) -> None:
         self._place = place
         self._group: anyio.abc.TaskGroup | None = None
-        self._started: anyio.Event | None = None
+        self._scope: anyio.CancelScope | None = None
+        self._waiting: list[tuple[Function, tuple[object, ...]]] = []
         self._ended: anyio.Event | None = None
-        self._task: object = None
+        self._closed = False
 
-    async def start_soon(self, function: Callable[..., Coroutine[Any, Any, None]], *arguments: object) -> None:
-        """Run a function that handles its own errors; it goes on when whoever asked for it is cancelled."""
-        if self._started is None:
-            self._started, self._ended = anyio.Event(), anyio.Event()
-            self._spawn()
-        await self._started.wait()
+    def start_soon(self, function: Function, *arguments: object) -> bool:
+        """Run a function that handles its own errors; it goes on when whoever asked for it is cancelled.
+
+        It waits for nothing, so that no cancellation comes between the asking and the doing. False after `aclose`.
+        """
+        if self._closed:
+            return False
         if self._group is not None:
             self._group.start_soon(function, *arguments)
+            return True
+        self._waiting.append((function, arguments))
+        if self._ended is None:
+            self._ended = anyio.Event()
+            self._spawn()
+        return True
 
     async def aclose(self) -> None:
         """Cancel what runs, and wait for its end."""
-        if self._ended is None:
-            return
-        if self._group is not None:
-            self._group.cancel_scope.cancel()
-        with anyio.CancelScope(shield=True):
-            await self._ended.wait()
+        self.forsake()
+        if self._ended is not None:
+            with anyio.CancelScope(shield=True):
+                await self._ended.wait()
+
+    def forsake(self) -> None:
+        """Cancel what runs, without waiting."""
+        self._closed = True
+        if self._scope is not None:
+            self._scope.cancel()
+
+    def abandon(self) -> None:
+        """Cancel what runs, where that can be done: the collector calls this, from anywhere."""
+        try:
+            here = self._place.is_here()
+        except RuntimeError:  # no event loop runs here at all
+            here = False
+        if here:
+            self.forsake()
 
     def _spawn(self) -> None:
-        if self._place.asyncio_loop is not None:
-            self._task = asyncio.ensure_future(self._run())
+        loop = self._place.asyncio_loop
+        if loop is not None:
+            # In a context of its own, or the first caller's would be kept for as long as the client.
+            task = loop.create_task(self._run(), name="aiocc", context=Context())
+            _asyncio_tasks.add(task)
+            task.add_done_callback(self._forget)
         else:
             import trio  # noqa: PLC0415 - there already, where it runs; never otherwise
 
             trio.lowlevel.spawn_system_task(self._run, name="aiocc")
 
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        _asyncio_tasks.discard(task)
+        self._over()  # asyncio may end a task before its first step
+
     async def _run(self) -> None:
-        assert self._started is not None
-        assert self._ended is not None
         try:
             async with anyio.create_task_group() as group:
+                self._scope = group.cancel_scope
+                if self._closed:
+                    return
                 self._group = group
-                self._started.set()
+                waiting, self._waiting = self._waiting, []
+                for function, arguments in waiting:
+                    group.start_soon(function, *arguments)
                 await anyio.sleep_forever()
         finally:
-            self._group = None
-            self._started.set()
-            self._ended.set()
+            self._over()
+
+    def _over(self) -> None:
+        """It has ended, perhaps by another's hand: the next function starts it anew."""
+        self._group = self._scope = None
+        ended, self._ended = self._ended, None
+        if ended is not None:
+            ended.set()

@@ -40,8 +40,8 @@ class Target:
 
     origin: Origin
     prefix: str
-    headers: tuple[tuple[str, str], ...]
-    _heads: dict[Operation[Any], tuple[str, list[tuple[str, str]]]] = field(factory=dict, init=False)
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    _heads: dict[Operation[Any], tuple[str, list[tuple[str, str]]]] = field(factory=dict, init=False, repr=False)
 
     def head(self, operation: Operation[Any]) -> tuple[str, list[tuple[str, str]]]:
         """Give the path's template and the headers that are the same for every request of an operation."""
@@ -114,7 +114,7 @@ class CallOptions:
 
     deadline: float | None = None
     retry: RetryPolicy | None = None
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 NO_OPTIONS = CallOptions()

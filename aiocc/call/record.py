@@ -62,8 +62,8 @@ class Tried:
     wire: Wire = field(factory=Wire)
     delivery: Delivery = Delivery.NOT_SENT
     reason: Reason | None = None
-    detail: str = ""
-    reading: Reading | None = None
+    detail: str = field(default="", repr=False)
+    reading: Reading | None = field(default=None, repr=False)  # a service may echo what it was sent
     status: int | None = None
     verdict: Verdict = "ok"
     credential: Credential | None = None
@@ -173,9 +173,12 @@ class Record(Generic[T]):
             decisive.reason.value if decisive.reason is not None else "",
             f"HTTP {decisive.status}" if decisive.status not in (None, 200) else "",
             f"code {code}" if code is not None else "",
-            _meaning(decisive) or "",
+            (_meaning(decisive) or "").rstrip("."),
             repr(description) if description else "",
         ]
+        last = self.tried[-1]
+        if last is not decisive and last.detail and last.reason is not None:
+            facts.append(f"then {last.reason.value}: {_tamed(last.detail, last, DESCRIPTION_LIMIT)}")
         tries = f"{len(self.tried)} attempts, " if len(self.tried) > 1 else ""
         said = ", ".join(fact for fact in facts if fact)
         return f"{name}: {decisive.delivery}: {said}. {step} [call {self.call_id}, {tries}{elapsed:.2f} s]"

@@ -2,27 +2,29 @@
 
 A flight is owned by the client's host task, so that it goes on when its first waiter is cancelled. It is
 keyed by what it replaces: whoever was refused with an older credential than the current takes the current one,
-and nothing is fetched.
+and nothing is fetched. All of it belongs to one event loop of one process, and is left behind with it.
 """
 
 from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 import anyio
 from attrs import define, field
 
+from aiocc.auth.by_identity import ByIdentity
+from aiocc.auth.failure import own_error
 from aiocc.auth.held import held_credential
 from aiocc.auth.strategy import Credential, Strategy
 from aiocc.call.host import Host
 from aiocc.delivery import Reason
-from aiocc.errors import ConfigurationError, CredentialError
+from aiocc.errors import CredentialError
 from aiocc.protocol.evidence import without_answer
 from aiocc.protocol.messages import Answer, AnswerHead, Fault, Origin, Wire, WireRequest
 from aiocc.protocol.operation import Effect
 from aiocc.protocol.retry import Ended, wait_before_repeat
+from aiocc.secret import mask_numbers
 
 if TYPE_CHECKING:
     from aiocc.call.line import Line
@@ -34,7 +36,7 @@ LONGEST_PAUSE = 10.0
 log = logging.getLogger("aiocc")
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Flight:
     """One fetch under way.
 
@@ -52,14 +54,24 @@ class _Flight:
     error: Exception | None = None
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _State:
-    """What is going on for one strategy."""
+    """What is going on for one strategy, which it must not keep alive: a failure is kept without its trace."""
 
     flight: _Flight | None = None
     failure: Exception | None = None
     pause: float = 0.0
     until: float = 0.0
+
+    def failed(self, error: Exception, now: float) -> None:
+        """Begin a pause, twice as long as the one before."""
+        self.failure = error
+        self.pause = min(max(self.pause * 2, FIRST_PAUSE), LONGEST_PAUSE)
+        self.until = now + self.pause
+
+    def worked(self) -> None:
+        """Forget failures."""
+        self.failure, self.pause, self.until = None, 0.0, 0.0
 
 
 class Renewals:
@@ -71,7 +83,7 @@ class Renewals:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._states: WeakKeyDictionary[Strategy, _State] = WeakKeyDictionary()
+        self._states: ByIdentity[_State] = ByIdentity()
 
     async def credential(
         self, line: Line, strategy: Strategy, *, rejected: Credential | None = None, at: Origin | None = None
@@ -82,30 +94,34 @@ class Renewals:
             CredentialError: It could not be obtained; each waiter gets an error of its own.
             ConfigurationError: The strategy cannot be used here.
         """
-        state = self._states.setdefault(strategy, _State())
-        if state.flight is None and state.failure is not None and line.clock() < state.until:
-            raise _own(strategy, state.failure)
-        flight = state.flight or await self._begin(state, _Flight(line, strategy, rejected, at))
-        await flight.done.wait()
-        if flight.error is not None:
-            raise _own(strategy, flight.error)
-        assert flight.credential is not None
-        return flight.credential
+        state = self._state(strategy)
+        while True:
+            flight = state.flight
+            if flight is None:
+                if state.failure is not None and line.clock() < state.until:
+                    raise own_error(strategy, state.failure)
+                flight = self._begin(state, _Flight(line, strategy, rejected, at))
+            await flight.done.wait()
+            if flight.error is not None:
+                raise own_error(strategy, flight.error)
+            assert flight.credential is not None
+            if flight.credential is not rejected or flight.rejected is rejected:
+                return flight.credential
+            # It began before this one was refused, and brought the very one that was.
 
-    async def renew_ahead(self, line: Line, strategy: Strategy, held: Credential) -> None:
+    async def renew_ahead(self, line: Line, strategy: Strategy, held: Credential, *, at: Origin | None = None) -> None:
         """Begin to renew a credential that still serves, if nobody has; its failure is no caller's error."""
-        state = self._states.setdefault(strategy, _State())
+        state = self._state(strategy)
         if state.flight is None and line.clock() >= state.until:
-            await self._begin(state, _Flight(line, strategy, held, None))
+            self._begin(state, _Flight(line, strategy, held, at))
 
-    async def _begin(self, state: _State, flight: _Flight) -> _Flight:
+    def _state(self, strategy: Strategy) -> _State:
+        return self._states.get(strategy) or self._states.set(strategy, _State())
+
+    def _begin(self, state: _State, flight: _Flight) -> _Flight:
         state.flight = flight
-        try:
-            await self._host.start_soon(self._fly, state, flight)
-        except BaseException:
-            # Cancelled before the host had it: the next caller begins anew.
-            self._land(state, flight)
-            raise
+        if not self._host.start_soon(self._fly, state, flight):
+            _land(state, flight)
         return flight
 
     async def _fly(self, state: _State, flight: _Flight) -> None:
@@ -120,21 +136,22 @@ class Renewals:
         except Exception as error:  # noqa: BLE001 - told to every waiter; a user's strategy may raise anything
             flight.error = error
         finally:
-            self._land(state, flight)
+            _land(state, flight)
         if flight.error is None:
-            state.failure, state.pause, state.until = None, 0.0, 0.0
+            state.worked()
         else:
-            state.failure = flight.error
-            state.pause = min(max(state.pause * 2, FIRST_PAUSE), LONGEST_PAUSE)
-            state.until = line.clock() + state.pause
-            log.warning("%s: no credential: %s", line.name, _own(strategy, flight.error))
+            state.failed(own_error(strategy, flight.error).with_traceback(None), line.clock())
+            assert state.failure is not None
+            state.failure.__cause__ = None
+            log.warning("%s: no credential: %s", line.name, mask_numbers(str(state.failure)))
 
-    def _land(self, state: _State, flight: _Flight) -> None:
-        if flight.credential is None and flight.error is None:
-            flight.error = CredentialError("the fetch was ended with its client")
-        if state.flight is flight:
-            state.flight = None
-        flight.done.set()
+
+def _land(state: _State, flight: _Flight) -> None:
+    if flight.credential is None and flight.error is None:
+        flight.error = CredentialError("the fetch was ended with its client")
+    if state.flight is flight:
+        state.flight = None
+    flight.done.set()
 
 
 class LineFetch:
@@ -145,12 +162,21 @@ class LineFetch:
         self._renewals = renewals
         self._at = at
 
+    @property
+    def origin(self) -> Origin:
+        """The service's own address."""
+        return self._at or self._line.target.origin
+
     async def credential(
         self, strategy: Strategy, /, *, rejected: Credential | None = None, at: Origin | None = None
     ) -> Credential:
         """Obtain the credential of another strategy that this one builds upon."""
         held = held_credential(strategy, rejected)
-        return held or await self._renewals.credential(self._line, strategy, rejected=rejected, at=at)
+        if held is None:
+            return await self._renewals.credential(self._line, strategy, rejected=rejected, at=at)
+        if held.due:
+            await self._renewals.renew_ahead(self._line, strategy, held, at=at)
+        return held
 
     async def __call__(self, request: WireRequest, /) -> Answer:
         """Send a token request.
@@ -176,7 +202,9 @@ class LineFetch:
             number += 1
             await anyio.sleep(delay)
         said = f" ({detail})" if detail else ""
-        raise CredentialError(f"no token from {request.origin or self._at or line.target.origin}: {reason.value}{said}")
+        error = CredentialError(f"no token from {request.origin or self.origin}: {reason.value}{said}")
+        # What kept the connection from opening keeps its name: it has remedies of its own.
+        raise error if wire.left or reason is Reason.DEADLINE else error.because(reason)
 
     async def _once(self, request: WireRequest, wire: Wire, deadline: float) -> Answer:
         line = self._line
@@ -190,7 +218,7 @@ class LineFetch:
 
     def _complete(self, request: WireRequest) -> WireRequest:
         line = self._line
-        origin = request.origin or self._at or line.target.origin
+        origin = request.origin or self.origin
         prefix = line.target.prefix if request.origin is None and self._at is None else ""
         return WireRequest(
             method=request.method,
@@ -205,15 +233,6 @@ class LineFetch:
             ],
             body=request.body,
         )
-
-
-def _own(strategy: Strategy, error: Exception) -> Exception:
-    """Give a waiter an error of its own: one that is raised in two tasks would carry both their traces."""
-    if isinstance(error, ConfigurationError | CredentialError):
-        return type(error)(*error.args)
-    own = CredentialError(f"{type(strategy).__name__} raised {type(error).__name__}")
-    own.__cause__ = error
-    return own
 
 
 def _ignore(_: AnswerHead) -> None:

@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from aiocc.endpoints.gateway_codes import GATEWAY_CODES
 from aiocc.errors import ConfigurationError, InvalidRequestError
-from aiocc.protocol.checks import is_number, kind, refuse
+from aiocc.protocol.checks import is_number, kind, refuse, shown
 from aiocc.protocol.codec import encode_json
 from aiocc.protocol.codes import CodeTable
 from aiocc.protocol.envelope import FABRIC, GATEWAY, ISALES, WEBADAPTER, EnvelopeRule
@@ -81,7 +81,7 @@ def service_request(
         ConfigurationError: The path would lead elsewhere.
     """
     if method not in _METHODS:
-        raise InvalidRequestError(f"method must be one of {', '.join(_METHODS)}, not {kind(method)}")
+        raise InvalidRequestError(f"method must be one of {', '.join(_METHODS)}, not {shown(method)}")
     effect = Effect.READ if method == "GET" else (Effect.IDEMPOTENT if repeatable else Effect.CHANGE)
     operation: Operation[Mapping[str, Any]] = Operation(
         name=f"{service}.request",

@@ -42,7 +42,7 @@ def text(minimum: int, maximum: int | None, *, optional: bool = False) -> Check:
         if value is None and optional:
             return
         if not isinstance(value, str) or len(value) < minimum or (maximum is not None and len(value) > maximum):
-            refuse(attribute.name, limit, kind(value))
+            refuse(attribute.name, limit, "a number: give text" if is_number(value) else kind(value))
         _encodable(attribute.name, value)
 
     return check
@@ -77,6 +77,11 @@ def number(minimum: int, maximum: int | None = None, *, optional: bool = False) 
             refuse(attribute.name, limit, kind(value))
 
     return check
+
+
+def shown(value: object) -> str:
+    """Describe a value that is no secret: a short text as it is."""
+    return repr(value) if isinstance(value, str) and 0 < len(value) <= 20 else kind(value)
 
 
 def one_of(*allowed: str, optional: bool = False) -> Check:

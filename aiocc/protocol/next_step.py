@@ -17,9 +17,11 @@ _NOT_SENT = {
     Reason.TLS_FAILED: "Check that the port speaks TLS, and whether it asks for a client certificate.",
     Reason.QUEUE_TIMEOUT: "Send less at once, or raise PoolLimits(max_connections=...), Timeouts(queue=...).",
     Reason.QUEUE_FULL: "Send less at once, or raise PoolLimits(max_connections=...).",
-    Reason.CREDENTIAL_UNAVAILABLE: "See this error's cause: no credential could be had.",
+    Reason.CREDENTIAL_UNAVAILABLE: "Mend what kept the credential from being had; the message says what.",
+    Reason.CREDENTIAL_REFUSED: "Check the key and its secret, and whether this address is let through.",
     Reason.UNAVAILABLE: "Wait until the host takes connections again.",
     Reason.DEADLINE: "Give the call more time, or find out what is slow.",
+    Reason.CANCELLED: "The caller gave up before anything left.",
     Reason.CLIENT_CLOSED: "Make the call before the client is closed.",
 }
 

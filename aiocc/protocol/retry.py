@@ -31,6 +31,7 @@ _LASTING = frozenset(
         Reason.QUEUE_TIMEOUT,
         Reason.QUEUE_FULL,
         Reason.CREDENTIAL_UNAVAILABLE,
+        Reason.CREDENTIAL_REFUSED,
         Reason.UNAVAILABLE,
         Reason.CLIENT_CLOSED,
         Reason.DEADLINE,

@@ -20,6 +20,9 @@ from aiocc.protocol.checks import is_number, kind, refuse, text, utf8_text
 if TYPE_CHECKING:
     from aiocc.scopes.callers import Agent
 
+LAST_START = 0.1
+"""Seconds before a deadline, the run's or the caller's, in which no further request begins: it could not end."""
+
 OnInvalid = Literal["stop", "skip"]
 _Planned = tuple[int, "Note", SendNote]
 
@@ -63,7 +66,7 @@ class Unsettled:
         key: The note's own.
         to: The receivers.
         delivery: What is known.
-        error: Why; None where it was never tried.
+        error: Why; None for a request that was still on its way when the report was made.
     """
 
     note: int
@@ -80,8 +83,8 @@ class Report:
     Attributes:
         notes: Read from the input.
         requests: That have ended.
-        receivers: By delivery.
-        unsettled: Whose note was not accepted.
+        receivers: By delivery; those of requests still on their way are UNKNOWN.
+        unsettled: Whose note was not accepted, or not yet.
         invalid: Notes that could not be sent, where these are skipped.
         complete: Whether the input was read to its end and every request has ended.
     """
@@ -125,6 +128,10 @@ class NoteRun:
     ) -> None:
         if on_invalid not in ("stop", "skip"):
             refuse("on_invalid", "'stop' or 'skip'", kind(on_invalid))
+        if isinstance(notes, str | bytes) or not isinstance(notes, Iterable | AsyncIterable):
+            refuse("notes", "an iterable or async iterable of Note", kind(notes))
+        if rate is not None and not isinstance(rate, Rate):
+            refuse("rate", "a Rate, such as Rate(50)", kind(rate))
         if not is_number(concurrency) or concurrency < 1:
             refuse("concurrency", "a whole number over 0", kind(concurrency))
         self._agent = agent
@@ -137,10 +144,19 @@ class NoteRun:
         self._notes_read = self._requests = self._invalid = 0
         self._receivers: Counter[Delivery] = Counter()
         self._unsettled: list[Unsettled] = []
-        self._complete = False
+        self._complete = self._exhausted = False
+        self._awaited = False
+        # Requests that are on their way, so that a run that is cancelled loses none of them.
+        self._in_flight: dict[int, tuple[int, Note, SendNote]] = {}
 
     def __await__(self) -> Generator[Any, None, Report]:
+        if self._awaited:
+            raise RuntimeError("this run was awaited before: its report is in run.report")
+        self._awaited = True
         return self._run().__await__()
+
+    def __repr__(self) -> str:
+        return f"<NoteRun {self._requests} requests ended, {len(self._in_flight)} on their way>"
 
     @property
     def report(self) -> Report:
@@ -148,8 +164,8 @@ class NoteRun:
         return Report(
             notes=self._notes_read,
             requests=self._requests,
-            receivers=dict(self._receivers),
-            unsettled=tuple(self._unsettled),
+            receivers=dict(self._receivers + Counter({Delivery.UNKNOWN: self._receivers_on_their_way()})),
+            unsettled=(*self._unsettled, *map(_on_its_way, self._in_flight.values())),
             invalid=self._invalid,
             complete=self._complete,
         )
@@ -157,7 +173,8 @@ class NoteRun:
     async def _run(self) -> Report:
         if self._on_invalid == "stop" and isinstance(self._notes, Sequence):
             for note in self._notes:
-                note.requests()
+                if isinstance(note, Note):
+                    note.requests()
         planned = self._planned()
         turn = anyio.Lock()
         failures: list[Exception] = []
@@ -166,11 +183,14 @@ class NoteRun:
                 async with anyio.create_task_group() as group:
                     for _ in range(self._concurrency):
                         group.start_soon(self._work, planned, turn, failures, scope)
+            except anyio.get_cancelled_exc_class() as stop:
+                stop.add_note(f"aiocc: send_notes cancelled: {self._told()}; run.report names them")
+                raise
             finally:
                 await planned.aclose()
         if failures:
             raise failures[0]
-        self._complete = not scope.cancelled_caught
+        self._complete = self._exhausted and not scope.cancelled_caught
         return self.report
 
     async def _work(
@@ -185,10 +205,17 @@ class NoteRun:
             while True:
                 async with turn:
                     item = await anext(planned, None)
-                if item is None:
+                if item is None or anyio.current_effective_deadline() - anyio.current_time() < LAST_START:
                     return
                 number, note, request = item
-                self._settle(number, note, request, await self._agent.send(request))
+                self._in_flight[id(request)] = item
+                try:
+                    outcome = await self._agent.send(request)
+                except Exception:
+                    del self._in_flight[id(request)]
+                    raise
+                del self._in_flight[id(request)]
+                self._settle(number, note, request, outcome)
         except Exception as error:  # noqa: BLE001 - raised again by `_run`, as itself and not in a group
             failures.append(error)
             scope.cancel()
@@ -197,11 +224,14 @@ class NoteRun:
         """Give the requests as the input is read; a note is checked before its first request."""
         async with aclosing(_each(self._notes)) as notes:
             async for note in notes:
+                if not isinstance(note, Note):
+                    refuse("notes", "Note(to, content) one after the other", f"one that is {kind(note)}")
                 number, self._notes_read = self._notes_read, self._notes_read + 1
                 for request in self._checked(note):
                     if self._pace is not None:
                         await anyio.sleep(self._pace.reserve(anyio.current_time()))
                     yield number, note, request
+        self._exhausted = True
 
     def _checked(self, note: Note) -> list[SendNote]:
         try:
@@ -212,6 +242,12 @@ class NoteRun:
             self._invalid += 1
             return []
 
+    def _told(self) -> str:
+        return ", ".join(f"{count} {delivery}" for delivery, count in self.report.receivers.items()) or "nothing sent"
+
+    def _receivers_on_their_way(self) -> int:
+        return sum(len(request.to) for _, _, request in self._in_flight.values())
+
     def _settle(self, number: int, note: Note, request: SendNote, outcome: Outcome[NoteReceipt]) -> None:
         self._requests += 1
         self._receivers[outcome.delivery] += len(request.to)
@@ -221,6 +257,12 @@ class NoteRun:
             )
         if self._on_progress is not None:
             self._on_progress(self.report)
+
+
+def _on_its_way(item: _Planned) -> Unsettled:
+    """Name a request that had no answer yet: it may have arrived."""
+    number, note, request = item
+    return Unsettled(note=number, key=note.key, to=tuple(request.to), delivery=Delivery.UNKNOWN, error=None)
 
 
 async def _each(notes: Iterable[Note] | AsyncIterable[Note]) -> AsyncGenerator[Note, None]:

@@ -165,6 +165,8 @@ class Controls:
         if times < 1:
             raise ValueError(f"times is at least 1, not {times}")
         pairs = tuple(headers.items() if isinstance(headers, Mapping) else headers)
+        if code is None and description is None and status == 200 and body is None and not pairs:
+            raise ValueError("answer_with needs something to answer: code, status, body or headers")
         with self._centre.lock:
             plan = Plan(code, description, status, body, pairs, times, after_effect)
             self._centre.plans.add(operation, plan)

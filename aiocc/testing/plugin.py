@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def aicc_simulator() -> Iterator[Simulator]:
     """One simulator for the whole run, over TLS on loopback."""
-    from aiocc.simulator import Simulator
+    try:
+        from aiocc.simulator import Simulator
+    except ModuleNotFoundError as missing:
+        pytest.fail(f"no {missing.name}: the fixture aicc needs pip install 'aiocc[simulator]'", pytrace=False)
 
     with Simulator() as simulator:
         yield simulator

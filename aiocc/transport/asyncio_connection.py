@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+from typing import Final
 
 import anyio
 
@@ -14,6 +16,9 @@ from aiocc.transport.channel import Channel
 from aiocc.transport.reader import OnData, OnHead
 from aiocc.transport.tls_buffers import TLSBuffers
 
+QUIET: Final = 0.002
+"""Seconds of idleness from which on a question to the socket is worth its system call."""
+
 
 class AsyncioConnection(asyncio.BufferedProtocol):
     """One open connection; see `Connection`.
@@ -22,10 +27,14 @@ class AsyncioConnection(asyncio.BufferedProtocol):
         loop: In which it lives.
         buffer: Lent by the pool for reading: it is emptied before the loop turns to another connection.
         tls: The session over which it speaks; None for none.
+        opened: The socket that the loop was given; only ever asked whether something has come.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, buffer: memoryview, tls: TLSBuffers | None) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, buffer: memoryview, tls: TLSBuffers | None, opened: socket.socket
+    ) -> None:
         self._loop = loop
+        self._socket = opened
         self._buffer = buffer
         self._tls = tls
         self._channel = Channel(tls)
@@ -49,6 +58,18 @@ class AsyncioConnection(asyncio.BufferedProtocol):
         """Whether it may carry another request."""
         return self._channel.alive
 
+    def undisturbed(self, now: float) -> bool:
+        """Ask the socket, where the loop may not have turned since something came."""
+        if now - self.used_at < QUIET:
+            return True
+        try:
+            self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
     @property
     def complete(self) -> bool:
         """Whether the answer has ended."""
@@ -70,6 +91,7 @@ class AsyncioConnection(asyncio.BufferedProtocol):
         """Hand a request to the socket; false if the connection turned out to be gone, and nothing left."""
         transport = self._transport
         if transport is None or self._channel.lost or transport.is_closing():
+            self._channel.lost = True
             return False
         self._deadline = deadline
         self._read_timeout = read_timeout
@@ -122,7 +144,7 @@ class AsyncioConnection(asyncio.BufferedProtocol):
             return True
         with anyio.CancelScope(deadline=self._loop.time() + timeout):
             await self._room.wait()
-            return not (channel.lost or channel.complete)
+            return not (self._channel.lost or self._channel.complete)
         self.close()
         raise Fault(Reason.WRITE_TIMEOUT)
 

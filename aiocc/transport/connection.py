@@ -28,6 +28,9 @@ class Connection(Protocol):
     def alive(self) -> bool:
         """Whether it may carry another; false as soon as the loop told that it cannot."""
 
+    def undisturbed(self, now: float) -> bool:
+        """Ask the socket, where the loop may not have told yet, whether anything came while it was idle."""
+
     @property
     def complete(self) -> bool:
         """Whether the answer has ended."""

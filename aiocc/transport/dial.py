@@ -73,7 +73,7 @@ class Dialler:
         opened = await connect(loop, origin.host, origin.port)
         try:
             _, connection = await loop.create_connection(
-                lambda: AsyncioConnection(loop, self._buffer, tls), sock=opened
+                lambda: AsyncioConnection(loop, self._buffer, tls, opened), sock=opened
             )
         except BaseException:
             opened.close()

@@ -15,6 +15,7 @@ import anyio
 import httpx
 
 from aiocc.delivery import Phase, Reason
+from aiocc.protocol import foreign_logs
 from aiocc.protocol.inflate import Body
 from aiocc.protocol.limits import AnswerLimits, Timeouts
 from aiocc.protocol.messages import Answer, AnswerHead, Fault, Wire, WireRequest
@@ -32,6 +33,7 @@ class ForeignTransport:
     """
 
     def __init__(self, transport: httpx.AsyncBaseTransport, *, server_name: str | None = None) -> None:
+        foreign_logs.hide_heads()
         self._transport = transport
         self._extensions: dict[str, Any] = {} if server_name is None else {"sni_hostname": server_name}
         # httpx's own transport reports each step; of any other one it is not known whether it does.

@@ -12,7 +12,7 @@ from aiocc.delivery import Reason
 from aiocc.protocol.limits import AnswerLimits
 from aiocc.protocol.messages import DEFAULT_PORTS, AnswerHead, Fault, Origin, Wire
 from aiocc.transport.connection import Connection
-from aiocc.transport.pool import Pool
+from aiocc.transport.pool import Pool, refuse_stillborn
 
 if TYPE_CHECKING:
     from aiocc.transport.place import Place
@@ -170,6 +170,7 @@ class _Exchange(httpx.AsyncByteStream):
             if started:
                 return connection
             await self.aclose()
+            refuse_stillborn(connection)
 
     async def _trace_opened(self, connection: Connection) -> None:
         try:

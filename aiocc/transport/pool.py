@@ -47,6 +47,16 @@ class PoolStats:
     closed: dict[str, int]
 
 
+def refuse_stillborn(connection: Connection) -> None:
+    """Try no further connection where a new one was gone before its first request: the next would be as well.
+
+    Raises:
+        Fault: CONNECT_FAILED.
+    """
+    if not connection.requests:
+        raise Fault(Reason.CONNECT_FAILED, "closed by the other side as soon as it was open")
+
+
 @define(eq=False)
 class _Waiter:
     since: float
@@ -94,6 +104,8 @@ class Pool:
             elif now - connection.used_at >= idle_at_most:
                 self._idle.append(connection)
                 return None
+            elif not connection.undisturbed(now):
+                self._close(connection, "lost")
             else:
                 self._active.add(connection)
                 self._reused += 1

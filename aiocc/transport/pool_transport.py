@@ -19,7 +19,7 @@ from aiocc.protocol.messages import Answer, AnswerHead, Origin, Wire, WireReques
 from aiocc.transport import httpx_face
 from aiocc.transport.dial import Dialler
 from aiocc.transport.place import Place
-from aiocc.transport.pool import Pool, PoolStats
+from aiocc.transport.pool import Pool, PoolStats, refuse_stillborn
 from aiocc.transport.tls import TLS, ssl_context
 
 _FACE_LIMITS: Final = AnswerLimits()
@@ -82,6 +82,7 @@ class PoolTransport(httpx.AsyncBaseTransport):
                     answer = collected.answer()
                     wire.phase = Phase.DONE
                     return answer
+                refuse_stillborn(connection)
             finally:
                 pool.give_back(connection, place.clock())
 
@@ -182,5 +183,6 @@ def serialise(request: WireRequest) -> bytes:
     lines += ("", "")
     head = "\r\n".join(lines)
     if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1 or "\0" in head:
+        del lines, head  # a trace's locals would show them
         raise ValueError("a header holds a line break or NUL")
     return head.encode("latin-1") + (request.body or b"")

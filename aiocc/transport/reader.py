@@ -95,6 +95,7 @@ class Reader:
             if not self.complete:
                 raise Fault(Reason.NOT_HTTP, str(error)[:120]) from None
         if self._fed > self._limits.headers and not self.complete:
+            self.reusable = False
             raise Fault(Reason.HEAD_TOO_LARGE, f"over {self._limits.headers} bytes")
 
     def eof(self) -> None:

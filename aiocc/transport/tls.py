@@ -11,12 +11,19 @@ from pathlib import Path
 from attrs import field, frozen
 
 from aiocc.errors import ConfigurationError
+from aiocc.secret import Secret
 
-CertificateFiles = str | tuple[str, str] | tuple[str, str, str]
+CertificateFiles = str | tuple[str, str] | tuple[str, str, str | Secret]
 
 
 def _path(value: str | PathLike[str] | None) -> str | None:
     return None if value is None else fspath(value)
+
+
+def _hidden(files: CertificateFiles | None) -> CertificateFiles | None:
+    if files is None or isinstance(files, str) or len(files) < 3 or isinstance(files[2], Secret):
+        return files
+    return files[0], files[1], Secret(files[2])
 
 
 @frozen(kw_only=True)
@@ -33,7 +40,9 @@ class TLS:
     """
 
     ca_file: str | None = field(default=None, converter=_path)
-    client_cert: CertificateFiles | None = field(default=None, repr=lambda value: "None" if value is None else "***")
+    client_cert: CertificateFiles | None = field(
+        default=None, converter=_hidden, repr=lambda value: "None" if value is None else "***"
+    )
     server_name: str | None = None
     insecure_no_verify: bool = False
 
@@ -74,7 +83,7 @@ def _load_authority(context: ssl.SSLContext, file: str) -> None:
 def _load_client_certificate(context: ssl.SSLContext, files: CertificateFiles) -> None:
     certificate, key, password = (*((files,) if isinstance(files, str) else files), None, None)[:3]
     try:
-        context.load_cert_chain(certificate, key, password)
+        context.load_cert_chain(certificate, key, password.reveal() if isinstance(password, Secret) else password)
     except (ssl.SSLError, OSError) as error:
         raise ConfigurationError(
             f"client_cert: {certificate!r} and its key could not be loaded ({type(error).__name__})"

@@ -33,6 +33,8 @@ def sent(strategy: Strategy, credential: Credential, **fields: Any) -> WireReque
 class Fetched:
     """The I/O of a strategy: gives these answers in turn, and keeps what was asked of it."""
 
+    origin: Origin | None = None
+
     def __init__(self, *answers: Answer) -> None:
         self.answers = list(answers)
         self.asked: list[WireRequest] = []

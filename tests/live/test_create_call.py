@@ -275,7 +275,7 @@ async def test_an_argument_at_its_limit_is_sent(
     [
         ({"called": ""}, "called must be text of 1 to 32 characters, not empty text"),
         ({"called": "1" * 33}, "called must be text of 1 to 32 characters, not text of 33 characters"),
-        ({"called": 88884432}, "called must be text of 1 to 32 characters, not 88884432"),
+        ({"called": 88884432}, "called must be text of 1 to 32 characters, not a number: give text"),
         ({"called": None}, "called must be text of 1 to 32 characters, not None"),
         (
             {"caller_present": "2" * 33},

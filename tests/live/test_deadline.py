@@ -37,7 +37,7 @@ NOTE = (
 )
 NOTE_BEFORE = (
     r"aiocc: leave_message \(call [0-9a-f]{8}-\d+\) cancelled: not_sent, no request left\. "
-    r"Nothing was sent; repeating is safe\. See the reason\."
+    r"Nothing was sent; repeating is safe\. The caller gave up before anything left\."
 )
 
 

@@ -106,12 +106,12 @@ async def test_a_refused_port_is_a_connect_error(aicc: Simulator, sample: Sample
 
 
 async def test_a_token_host_that_is_not_there_leaves_the_call_unsent(aicc: Simulator) -> None:
-    """Where no token can be had the call is NOT_SENT, and its description says what the fetch met."""
+    """Where no token can be had the call is NOT_SENT, and its class and description say what the fetch met."""
     auth = AppKey("app-key", "app-secret", token_url="https://aicc.invalid")
     async with Client(fabric=Service(aicc.url("fabric"), auth=auth, timeouts=PATIENT, retry=QUICK)) as client:
         error = await refusal(client.create_call(called="1"))
 
-    assert (UnavailableError, Reason.CREDENTIAL_UNAVAILABLE) == (type(error), error.reason)
+    assert (DnsError, Reason.DNS_FAILURE) == (type(error), error.reason)
     assert "no token from https://aicc.invalid: host name could not be resolved" in (error.description or "")
     assert () == aicc.requests
 
@@ -148,7 +148,8 @@ async def test_a_token_host_that_is_not_there_leaves_the_call_unsent(aicc: Simul
             "create_call",
             UnavailableError,
             Delivery.NOT_SENT,
-            "Nothing was sent; repeating is safe. See this error's cause: no credential could be had.",
+            "Nothing was sent; repeating is safe. "
+            "Check the key and its secret, and whether this address is let through.",
         ),
     ],
 )

@@ -222,7 +222,7 @@ async def test_an_argument_at_its_limit_is_sent_whole(
         ({"phone_no": ""}, "phone_no must be text of at least 1 characters, not empty text"),
         ({"content": ""}, "content must be text of at least 1 characters, not empty text"),
         ({"phone_no": None}, "phone_no must be text of at least 1 characters, not None"),
-        ({"phone_no": 123456}, "phone_no must be text of at least 1 characters, not 123456"),
+        ({"phone_no": 123456}, "phone_no must be text of at least 1 characters, not a number: give text"),
         ({"content": b"x"}, "content must be text of at least 1 characters, not a bytes"),
         ({"content": True}, "content must be text of at least 1 characters, not a bool"),
         ({"content": "\ud800"}, "content must be text that UTF-8 can encode, not text with a lone surrogate"),

@@ -50,7 +50,7 @@ def test_check_takes(check, value):
         (text(1, 3), "abcd", "field must be text of 1 to 3 characters, not text of 4 characters"),
         (text(1, None), "", "field must be text of at least 1 characters, not empty text"),
         (text(1, 3), None, "field must be text of 1 to 3 characters, not None"),
-        (text(1, 3, optional=True), 7, "field must be text of 1 to 3 characters or None, not 7"),
+        (text(1, 3, optional=True), 7, "field must be text of 1 to 3 characters or None, not a number: give text"),
         (text(1, 3), b"ab", "field must be text of 1 to 3 characters, not a bytes"),
         (text(1, 3), "\ud800", "field must be text that UTF-8 can encode, not text with a lone surrogate"),
         (utf8_text(5), "张三", "field must be text of 0 to 5 bytes of UTF-8, not text of 6 bytes"),

@@ -73,7 +73,7 @@ def test_idempotent_is_not_called_unchanged():
         (Delivery.NOT_SENT, Reason.CERTIFICATE_HOST_MISMATCH, "TLS(server_name=...)"),
         (Delivery.NOT_SENT, Reason.DNS_FAILURE, "host name"),
         (Delivery.NOT_SENT, Reason.QUEUE_TIMEOUT, "PoolLimits(max_connections=...)"),
-        (Delivery.NOT_SENT, Reason.CREDENTIAL_UNAVAILABLE, "cause"),
+        (Delivery.NOT_SENT, Reason.CREDENTIAL_UNAVAILABLE, "the message says what"),
         (Delivery.REJECTED, Reason.UNAUTHORIZED, "credential"),
         (Delivery.REJECTED, Reason.AGENT_SIGNED_OUT, "Sign the agent in again"),
         (Delivery.REJECTED, Reason.RATE_LIMITED, "more slowly"),

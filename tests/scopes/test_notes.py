@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import anyio
+import anyio.abc
 import pytest
 
-from aiocc import Client, Delivery, InvalidRequestError, Note, Rate, Report
+from aiocc import Client, Delivery, InvalidRequestError, Note, NoteRun, Rate, Report, SendNote, Service
 from aiocc.simulator import Simulator
 
 
@@ -125,9 +126,75 @@ async def test_the_report_is_at_hand_after_a_cancellation(aicc: Simulator, aicc_
     assert run.report.accepted <= len(aicc.inbox(31000)) <= run.report.accepted + 16
 
 
+async def test_a_cancelled_run_names_what_was_on_its_way() -> None:
+    """Requests that had no answer yet when a run was cancelled are UNKNOWN in its report, none is forgotten."""
+
+    async def mute(stream: anyio.abc.ByteStream) -> None:
+        async with stream:
+            await anyio.sleep_forever()
+
+    async def cancel_when_sent(run: NoteRun, scope: anyio.CancelScope) -> None:
+        while len(run.report.unsettled) < 3:  # noqa: ASYNC110 - a run tells of nothing before an answer
+            await anyio.sleep(0.002)
+        scope.cancel()
+
+    silent = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    port = silent.extra(anyio.abc.SocketAttribute.local_port)
+    async with anyio.create_task_group() as group, Client(gateway=Service(f"http://127.0.0.1:{port}")) as client:
+        group.start_soon(silent.serve, mute)
+        run = client.agent(101, guid="guid").send_notes(
+            [Note([31000 + n], "x", key=str(n)) for n in range(9)], concurrency=3
+        )
+        with anyio.CancelScope() as scope:
+            group.start_soon(cancel_when_sent, run, scope)
+            try:
+                await run
+            except BaseException as stop:
+                notes = stop.__notes__
+                raise
+        group.cancel_scope.cancel()
+    await silent.aclose()
+
+    assert scope.cancelled_caught
+    assert run.report.receivers == {Delivery.UNKNOWN: 3}
+    assert [(one.key, one.delivery) for one in run.report.unsettled] == [(str(n), Delivery.UNKNOWN) for n in range(3)]
+    assert "3 unknown" in notes[-1]
+
+
+async def test_a_run_is_awaited_once(aicc: Simulator, aicc_client: Client) -> None:
+    """Awaiting a run again sends nothing again."""
+    run = aicc_client.agent().send_notes([Note([31000], "x")])
+    await run
+
+    with pytest.raises(RuntimeError, match=r"run\.report"):
+        await run
+
+    assert len(aicc.inbox(31000)) == 1
+
+
+@pytest.mark.parametrize("notes", ["hello", 5, None])
+async def test_what_is_no_input_is_refused(aicc_client: Client, notes: object) -> None:
+    """An input that is no iterable of notes is refused at once."""
+    with pytest.raises(InvalidRequestError, match="notes must be"):
+        aicc_client.agent().send_notes(notes)  # type: ignore[arg-type]
+
+
+async def test_what_is_no_note_is_refused(aicc: Simulator, aicc_client: Client) -> None:
+    """Something else than a Note in the input is named."""
+    with pytest.raises(InvalidRequestError, match="notes must be"):
+        await aicc_client.agent().send_notes([SendNote([31000], "x")])  # type: ignore[list-item]
+
+    assert aicc.requests == ()
+
+
 @pytest.mark.parametrize(
     ("options", "named"),
-    [({"concurrency": 0}, "concurrency"), ({"concurrency": True}, "concurrency"), ({"on_invalid": "x"}, "on_invalid")],
+    [
+        ({"concurrency": 0}, "concurrency"),
+        ({"concurrency": True}, "concurrency"),
+        ({"on_invalid": "x"}, "on_invalid"),
+        ({"rate": 5}, "rate"),
+    ],
 )
 async def test_options_are_checked(aicc_client: Client, options: dict[str, object], named: str) -> None:
     """An option outside its limit is named."""
