@@ -99,7 +99,11 @@ class Client:
         Raises:
             ConfigurationError: No service is configured, or one only in part; names the variables.
         """
-        environ = os.environ if environ is None else environ
+        return cls._from(os.environ if environ is None else environ)
+
+    @classmethod
+    @conceal
+    def _from(cls, environ: Mapping[str, str]) -> Self:
         client = cls(**services_from(environ))
         client._own_agent = agent_from(environ)
         return client
@@ -382,4 +386,4 @@ def _bare_transport(service: Service) -> Transport:
         return ForeignTransport(service.transport, server_name=service.server_name)
     # Token requests have a lane of their own, so they must find connections when calls hold all of theirs.
     pool = evolve(service.pool, max_connections=service.pool.max_connections + TOKEN_LANE)
-    return PoolTransport(pool, service.tls)
+    return PoolTransport(pool, service.tls, own=service.origin)

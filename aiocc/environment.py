@@ -76,7 +76,7 @@ def agent_from(environ: Mapping[str, str]) -> AgentSettings:
     """
     env = _Environment(environ)
     agent_id = env.text("AIOCC_AGENT_ID")
-    if agent_id is not None and not (agent_id.isascii() and agent_id.isdigit()):
+    if agent_id is not None and not (agent_id.isascii() and agent_id.isdigit() and len(agent_id) < 10):
         raise ConfigurationError("AIOCC_AGENT_ID must be a whole number")
     return AgentSettings(
         agent_id=None if agent_id is None else int(agent_id),

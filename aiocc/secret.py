@@ -76,16 +76,17 @@ def mask_numbers(text: str) -> str:
 
 
 def conceal(function: Callable[P, R]) -> Callable[P, R]:
-    """Raise a function's refusal of an argument anew, without the frames whose variables hold a secret."""
+    """Raise whatever a function raises anew, without the frames whose variables hold a secret."""
 
     @wraps(function)
     def concealing(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
-        except UnicodeError:
+        except UnicodeError:  # which would carry the text itself
             refused: Exception = ValueError("holds text that cannot be encoded")
-        except (ConfigurationError, ValueError) as error:
-            refused = type(error)(*error.args)
+        except Exception as error:  # noqa: BLE001 - any of them would show the secret among its frames' variables
+            refused = error.with_traceback(None)
+            refused.__cause__ = refused.__context__ = None
         del args, kwargs
         raise refused
 

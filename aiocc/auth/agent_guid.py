@@ -18,6 +18,7 @@ from aiocc.protocol.messages import Answer, AnswerHead, WireRequest
 from aiocc.secret import Secret, conceal, header_secret
 
 SIGNED_OUT_CODES: Final = frozenset({"000-003", "100-006"})
+MAX_LENGTH: Final = 1024
 _PREFIX: Final = "JSESSIONID="
 _COOKIE_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _COOKIE_VALUE: Final = re.compile(r'"?[^ ;,"\\]*"?')
@@ -125,4 +126,6 @@ def _cookie_pairs(cookies: Cookies) -> Secret:
 
 def _guid_secret(guid: str | Secret) -> Secret:
     text = header_secret("guid", guid).reveal().strip()
+    if len(text) > MAX_LENGTH:
+        raise ConfigurationError(f"guid must be text of at most {MAX_LENGTH} characters, not {len(text)}")
     return header_secret("guid", text.removeprefix(_PREFIX))

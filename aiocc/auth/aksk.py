@@ -19,6 +19,7 @@ from aiocc.protocol.messages import Answer, AnswerHead, WireRequest, http_date
 from aiocc.secret import Secret, conceal, header_secret
 
 MIN_SKEW: Final = timedelta(minutes=4)
+MAX_SKEW: Final = timedelta(days=1)
 """A smaller difference of the clocks is not followed."""
 
 log = logging.getLogger("aiocc")
@@ -149,7 +150,7 @@ class AkSk(Strategy):
         if theirs is None:
             return
         skew = theirs - datetime.now(UTC)
-        if abs(skew - self._skew) > MIN_SKEW:
+        if abs(skew) <= MAX_SKEW and abs(skew - self._skew) > MIN_SKEW:
             self._skew = skew
             # Another credential, as far as it matters: what was signed with the former one may be sent once more.
             self._credential = Credential(self._credential.secret)

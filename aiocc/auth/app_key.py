@@ -143,7 +143,7 @@ class AppKey(Strategy):
             secret,
             expires_at=expires_at,
             renew_at=expires_at - min(60.0, lifetime / 5),
-            scheme=scheme if isinstance(scheme, str) and scheme.isalpha() else "Bearer",
+            scheme=scheme if isinstance(scheme, str) and scheme.isascii() and scheme.isalpha() else "Bearer",
         )
 
 
@@ -186,6 +186,6 @@ def refusal(operation: str, answer: Answer, data: dict[str, Any], key: str, secr
 def _seconds(value: object, *, default: int) -> float:
     try:
         seconds = float(value) if isinstance(value, int | str) and not isinstance(value, bool) else float(default)
-    except ValueError:
+    except (ValueError, OverflowError):
         return float(default)
     return seconds if 0 < seconds <= 86400 else float(default)

@@ -86,16 +86,16 @@ class WebToken(VisitorToken):
         return held
 
     async def _obtain(self, fetch: Fetch) -> Credential:
-        return self._read(await self._apply_for(fetch))
+        return self._read(*await self._apply_for(fetch))
 
-    async def _apply_for(self, fetch: Fetch) -> Answer:
+    async def _apply_for(self, fetch: Fetch) -> tuple[Answer, Credential]:
         app = await fetch.credential(self._app_key, at=self._origin)
         request = self._request(app)
         answer = await fetch(request)
         if self._app_key.verdict(request, answer) == "renew":
             app = await fetch.credential(self._app_key, rejected=app, at=self._origin)
             answer = await fetch(self._request(app))
-        return answer
+        return answer, app
 
     def _request(self, app: Credential) -> WireRequest:
         request = WireRequest(
@@ -109,13 +109,15 @@ class WebToken(VisitorToken):
         self._app_key.apply(request, app)
         return request
 
-    def _read(self, answer: Answer) -> Credential:
+    def _read(self, answer: Answer, app: Credential) -> Credential:
         data = answer_object(answer)
         token = data.get("token")
         # One published example has no resultCode, and a second, escaped pair of quotes around the token.
         refused = code_text(data.get("resultCode", "0")) != "0"
         if answer.status != 200 or refused or not isinstance(token, str) or not token.strip('"'):
-            raise CredentialError(refusal("applyToken", answer, data, "resultDesc")).because(why_refused(answer))
+            raise CredentialError(refusal("applyToken", answer, data, "resultDesc", (app.secret,))).because(
+                why_refused(answer)
+            )
         if len(token) > 1 and token[0] == token[-1] == '"':
             token = token[1:-1]
         try:

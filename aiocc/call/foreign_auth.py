@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from math import inf
 from typing import Final
 
+import anyio
 import httpx
 
+from aiocc.delivery import Reason
 from aiocc.protocol.limits import AnswerLimits, Timeouts
-from aiocc.protocol.messages import DEFAULT_PORTS, Answer, AnswerHead, Origin, Wire, WireRequest
+from aiocc.protocol.messages import DEFAULT_PORTS, Answer, AnswerHead, Fault, Origin, Wire, WireRequest
 from aiocc.transport.interface import Transport
 
-_REFUSALS: Final = frozenset({401, 403, 407})
+_REFUSALS: Final = frozenset({401, 407})
 
 
 class AuthTransport:
@@ -44,9 +46,10 @@ class AuthTransport:
         own = _to_httpx(request)
         flow = self._auth.async_auth_flow(own)
         try:
-            outgoing = await anext(flow)
-            while True:
-                is_own = outgoing is own
+            outgoing = await _step(anext(flow), deadline)
+            answer: Answer | None = None
+            while outgoing is not None:
+                is_own = _same(outgoing, own)
                 answer = await self._transport.exchange(
                     _from_httpx(outgoing),
                     wire if is_own else Wire(),
@@ -56,13 +59,15 @@ class AuthTransport:
                     on_head=on_head if is_own else _ignore,
                     idle_at_most=idle_at_most,
                 )
-                try:
-                    outgoing = await flow.asend(_response(outgoing, answer))
-                except StopAsyncIteration:
-                    return answer
-                if is_own and answer.status in _REFUSALS:
+                outgoing = await _step(flow.asend(_response(outgoing, answer)), deadline)
+                if is_own and answer.status not in _REFUSALS:
+                    return answer  # what was not refused for its credential is not sent again by itself
+                if is_own and outgoing is not None:
                     # Refused, so what is sent from now on stands for itself.
                     wire.left, wire.left_at = False, None
+            if answer is None:
+                raise Fault(Reason.INTERNAL, "the auth flow gave no request")
+            return answer
         finally:
             await flow.aclose()
 
@@ -79,6 +84,26 @@ class _Request(httpx.Request):
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.url.path}>"
+
+
+async def _step(step: Awaitable[httpx.Request], deadline: float) -> httpx.Request | None:
+    """Let the flow go on, within the deadline; None where it has ended."""
+    fault = Fault(Reason.DEADLINE)
+    try:
+        with anyio.CancelScope(deadline=deadline):
+            return await step
+    except StopAsyncIteration:
+        return None
+    except Exception as error:  # noqa: BLE001 - the user's flow may raise anything
+        fault = Fault(Reason.INTERNAL, f"{type(error).__name__} in the auth flow")
+    raise fault
+
+
+def _same(outgoing: httpx.Request, own: httpx.Request) -> bool:
+    """Whether this is the request itself: a flow may yield a copy of it."""
+    if outgoing is own:
+        return True
+    return outgoing.method == own.method and outgoing.url.copy_with(query=None) == own.url.copy_with(query=None)
 
 
 def _to_httpx(request: WireRequest) -> httpx.Request:

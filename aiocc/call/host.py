@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from contextvars import Context
 from typing import Any, Final
@@ -11,6 +12,8 @@ import anyio
 import anyio.abc
 
 from aiocc.transport.place import Place
+
+log = logging.getLogger("aiocc")
 
 Function = Callable[..., Coroutine[Any, Any, None]]
 
@@ -41,7 +44,7 @@ class Host:
         if self._closed:
             return False
         if self._group is not None:
-            self._group.start_soon(function, *arguments)
+            self._group.start_soon(self._shelter, function, *arguments)
             return True
         self._waiting.append((function, arguments))
         if self._ended is None:
@@ -94,12 +97,16 @@ class Host:
                 if self._closed:
                     return
                 self._group = group
-                waiting, self._waiting = self._waiting, []
-                for function, arguments in waiting:
-                    group.start_soon(function, *arguments)
+                self._begin(group)
                 await anyio.sleep_forever()
         finally:
             self._over()
+
+    def _begin(self, group: anyio.abc.TaskGroup) -> None:
+        """Start what waits; apart from `_run`, whose variables live as long as the client."""
+        waiting, self._waiting = self._waiting, []
+        for function, arguments in waiting:
+            group.start_soon(self._shelter, function, *arguments)
 
     def _over(self) -> None:
         """It has ended, perhaps by another's hand: the next function starts it anew."""
@@ -107,3 +114,13 @@ class Host:
         ended, self._ended = self._ended, None
         if ended is not None:
             ended.set()
+
+    async def _shelter(self, function: Function, *arguments: object) -> None:
+        """Let no function end the host: by an error, or by the cancellation of a task that it waited for."""
+        try:
+            await function(*arguments)
+        except asyncio.CancelledError:
+            if self._closed:
+                raise
+        except Exception as error:  # noqa: BLE001 - told where the application looks, and harming no other
+            log.error("in the background: %s", type(error).__name__)  # noqa: TRY400 - its trace may hold a credential

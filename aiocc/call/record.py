@@ -7,7 +7,8 @@ import os
 import re
 import secrets
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
+from urllib.parse import unquote
 
 from attrs import define, field
 
@@ -220,5 +221,6 @@ def _tamed(text: str, tried: Tried, limit: int) -> str:
 
 def sent_secrets(sent: WireRequest) -> list[str]:
     """List what must not be echoed: the parts of every header that may be a credential."""
-    hidden: list[Any] = [value for name, value in sent.headers if name.lower() not in PUBLIC_HEADERS]
-    return [*hidden, *(part for value in hidden for part in _TOKEN_BREAK.split(value))]
+    hidden = [value for name, value in sent.headers if name.lower() not in PUBLIC_HEADERS]
+    parts = [*hidden, *(part for value in hidden for part in _TOKEN_BREAK.split(value))]
+    return [*parts, *map(unquote, parts)]

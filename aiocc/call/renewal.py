@@ -148,7 +148,7 @@ class Renewals:
 
 def _land(state: _State, flight: _Flight) -> None:
     if flight.credential is None and flight.error is None:
-        flight.error = CredentialError("the fetch was ended with its client")
+        flight.error = CredentialError("the fetch was cancelled")
     if state.flight is flight:
         state.flight = None
     flight.done.set()

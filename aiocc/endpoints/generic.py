@@ -43,7 +43,7 @@ class ServiceRequest(Request[Mapping[str, Any]]):
     params: Mapping[str, str] = field(factory=dict)
     pairs: tuple[tuple[str, str], ...] = ()
     json: Mapping[str, Any] | None = None
-    extra: tuple[tuple[str, str], ...] = ()
+    extra: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     def path_params(self) -> Mapping[str, str]:
         """Give the values for the path's placeholders."""

@@ -25,7 +25,7 @@ class Body:
             declared length already.
     """
 
-    __slots__ = ("_coded", "_inflater", "_limit", "_pieces", "_raw", "_received", "_size")
+    __slots__ = ("_body", "_coded", "_inflater", "_limit", "_raw", "_received", "_size")
 
     def __init__(self, *, codings: list[str], declared: str | None, limit: int) -> None:
         names = [name for value in codings for c in value.split(",") if (name := c.strip().lower()) != "identity"]
@@ -43,7 +43,7 @@ class Body:
         self._coded = bool(names)
         self._raw = names == ["deflate"]
         self._inflater = zlib.decompressobj(_GZIP_OR_ZLIB) if names else None
-        self._pieces: list[bytes] = []
+        self._body: bytes | bytearray = b""
         self._size = 0
         self._received = 0
 
@@ -80,11 +80,15 @@ class Body:
                 raise Fault(Reason.TRUNCATED_CODING)
             if self._inflater.unused_data:
                 raise Fault(Reason.BROKEN_CODING, "data after the end of the compressed stream")
-        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        return bytes(self._body)
 
     def _keep(self, data: bytes) -> None:
         self._size += len(data)
         if self._size > self._limit:
             raise Fault(Reason.BODY_TOO_LARGE, f"over {self._limit} bytes once decoded")
-        if data:
-            self._pieces.append(data)
+        if not self._body:
+            self._body = data
+        elif data:
+            if isinstance(self._body, bytes):
+                self._body = bytearray(self._body)
+            self._body += data

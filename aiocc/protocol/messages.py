@@ -82,8 +82,8 @@ def parse_url(url: str, *, what: str) -> tuple[Origin, str]:
         raise ConfigurationError(f"{what} must be an absolute https URL such as 'https://10.10.10.3:8043'")
     if parts.query or parts.fragment:
         raise ConfigurationError(f"{what} must have no query and no fragment")
-    if any(c.isspace() or not c.isprintable() for c in url) or not parts.path.isascii():
-        raise ConfigurationError(f"{what} holds a blank, a control character, or a path outside ASCII")
+    if any(c.isspace() or not c.isprintable() for c in url) or not parts.path.isascii() or set(parts.path) & set("{}"):
+        raise ConfigurationError(f"{what} holds a blank, a control character, a brace, or a path outside ASCII")
     if port == 0:
         raise ConfigurationError(f"{what} has port 0, which nothing listens at")
     try:

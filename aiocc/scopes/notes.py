@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Sequence
 from contextlib import aclosing
+from math import inf
 from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
@@ -178,7 +179,8 @@ class NoteRun:
         planned = self._planned()
         turn = anyio.Lock()
         failures: list[Exception] = []
-        with anyio.CancelScope(deadline=anyio.current_time() + (self._deadline or float("inf"))) as scope:
+        limit = inf if self._deadline is None else self._deadline
+        with anyio.CancelScope(deadline=anyio.current_time() + limit) as scope:
             try:
                 async with anyio.create_task_group() as group:
                     for _ in range(self._concurrency):

@@ -114,6 +114,8 @@ class AsyncioConnection(asyncio.BufferedProtocol):
         finally:
             self._waiter = None
             self._channel.settle()
+            if self._transport is not None and self._transport.get_write_buffer_size():
+                self._channel.lost = True  # answered before it was sent: what is left must precede no other request
             self.used_at = self._loop.time()
 
     async def advance(self) -> None:

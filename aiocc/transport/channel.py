@@ -57,6 +57,7 @@ class Channel:
     def settle(self) -> None:
         """The exchange is over, whichever way."""
         self._asked = False
+        self._reader.forget()
 
     def receive(self, data: bytes | memoryview) -> None:
         """Take what came.

@@ -35,6 +35,8 @@ class ForeignTransport:
     def __init__(self, transport: httpx.AsyncBaseTransport, *, server_name: str | None = None) -> None:
         foreign_logs.hide_heads()
         self._transport = transport
+        self._scopes: set[anyio.CancelScope] = set()
+        self._closed = False
         self._extensions: dict[str, Any] = {} if server_name is None else {"sni_hostname": server_name}
         # httpx's own transport reports each step; of any other one it is not known whether it does.
         self._reports = type(transport) is httpx.AsyncHTTPTransport
@@ -55,8 +57,10 @@ class ForeignTransport:
         if not self._reports:
             trace.sent()
         fault = Fault(Reason.DEADLINE)
+        scope = anyio.CancelScope(deadline=deadline)
+        self._scopes.add(scope)
         try:
-            with anyio.CancelScope(deadline=deadline):
+            with scope:
                 return await self._exchange(self._outgoing(request, timeouts, trace), wire, limits, on_head)
         except Fault as own:
             fault = own
@@ -67,11 +71,18 @@ class ForeignTransport:
         except BaseException as cancellation:  # noqa: BLE001 - passed on
             # Its traceback would carry the foreign frames, and their locals hold the request's headers.
             raise cancellation.with_traceback(None) from None
+        finally:
+            self._scopes.discard(scope)
+        if self._closed and fault.reason is Reason.DEADLINE:
+            fault = Fault(Reason.CLIENT_CLOSED)
         # Raised out here, so that the foreign error is not kept as its context either.
         raise fault
 
     async def aclose(self) -> None:
-        """Leave the transport open: it is its maker's."""
+        """End what is on its way; leave the transport open: it is its maker's."""
+        self._closed = True
+        for scope in self._scopes:
+            scope.cancel()
 
     def _outgoing(self, request: WireRequest, timeouts: Timeouts, trace: _Trace) -> httpx.Request:
         times = {

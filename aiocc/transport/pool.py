@@ -154,6 +154,8 @@ class Pool:
 
     def expect_idle_limit(self, seconds: float) -> None:
         """Learn when the server closes an unused connection, from its Keep-Alive header; stay below it."""
+        if seconds <= 0:
+            return  # it is about to close this one; the others are not said to be worse
         self._idle_expiry = min(self._limits.idle_expiry, max(seconds - 1.0, seconds / 2))
 
     def shut(self) -> None:

@@ -12,10 +12,10 @@ import anyio
 import anyio.lowlevel
 import httpx
 
-from aiocc.delivery import Phase
+from aiocc.delivery import Phase, Reason
 from aiocc.protocol.inflate import Body
 from aiocc.protocol.limits import AnswerLimits, PoolLimits, Timeouts
-from aiocc.protocol.messages import Answer, AnswerHead, Origin, Wire, WireRequest
+from aiocc.protocol.messages import Answer, AnswerHead, Fault, Origin, Wire, WireRequest
 from aiocc.transport import httpx_face
 from aiocc.transport.dial import Dialler
 from aiocc.transport.place import Place
@@ -37,8 +37,11 @@ class PoolTransport(httpx.AsyncBaseTransport):
         tls: How hosts prove who they are, or an `ssl.SSLContext`.
     """
 
-    def __init__(self, pool: PoolLimits | None = None, tls: TLS | ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, pool: PoolLimits | None = None, tls: TLS | ssl.SSLContext | None = None, *, own: Origin | None = None
+    ) -> None:
         self._limits = pool or PoolLimits()
+        self._own = own
         self._tls = tls if tls is not None else TLS()
         self._pools: dict[Origin, Pool] = {}
         self._place: Place | None = None
@@ -60,6 +63,7 @@ class PoolTransport(httpx.AsyncBaseTransport):
         place = self._here()
         pool = self._pools.get(request.origin) or self._open_pool(request.origin, place)
         collected = _Collected(limits, on_head, pool)
+        data = _sendable(request)
         while True:
             connection = pool.take(place.clock(), idle_at_most=idle_at_most)
             if connection is None:
@@ -68,7 +72,7 @@ class PoolTransport(httpx.AsyncBaseTransport):
                 )
             try:
                 started = connection.start(
-                    serialise(request),
+                    data,
                     wire,
                     bodiless=request.method == "HEAD",
                     limits=limits,
@@ -126,7 +130,7 @@ class PoolTransport(httpx.AsyncBaseTransport):
         server_name = None
         if origin.scheme == "https":
             context = ssl_context(self._tls) if isinstance(self._tls, TLS) else self._tls
-            server_name = self._tls.server_name if isinstance(self._tls, TLS) else None
+            server_name = self._tls.server_name if isinstance(self._tls, TLS) and self._own in (None, origin) else None
         pool = self._pools[origin] = Pool(origin, self._limits, Dialler(context, server_name, place).dial)
         if self._closed:
             pool.shut()
@@ -170,6 +174,14 @@ class _Collected:
         assert self._head is not None
         assert self._body is not None
         return Answer(self._head, self._body.finish())
+
+
+def _sendable(request: WireRequest) -> bytes:
+    try:
+        return serialise(request)
+    except ValueError:
+        pass  # its traceback, and a UnicodeEncodeError itself, would carry the whole head
+    raise Fault(Reason.INTERNAL, "a header has characters that no header may carry")
 
 
 def serialise(request: WireRequest) -> bytes:

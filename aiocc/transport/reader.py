@@ -72,6 +72,12 @@ class Reader:
         self._headers = []
         self._fed = self._interim = 0
 
+    def forget(self) -> None:
+        """Keep nothing of the request: an idle connection would keep its caller and credential alive."""
+        self._on_head = None
+        self._headers = []
+        self._on_data = _nobody
+
     def feed(self, data: bytes | memoryview) -> None:
         """Take the next bytes.
 
@@ -181,3 +187,7 @@ class Reader:
             raise Fault(Reason.BAD_STATUS, "101, which was not asked for")
         if self._interim > MAX_INTERIM:
             raise Fault(Reason.TOO_MANY_INTERIM_ANSWERS, f"over {MAX_INTERIM}")
+
+
+def _nobody(_: bytes) -> None:
+    """Takes what comes after an answer."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import warnings
+from collections.abc import Callable
 from functools import lru_cache
 from os import PathLike, fspath
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 from attrs import field, frozen
 
 from aiocc.errors import ConfigurationError
-from aiocc.secret import Secret
+from aiocc.secret import Secret, conceal
 
 CertificateFiles = str | tuple[str, str] | tuple[str, str, str | Secret]
 
@@ -56,6 +57,7 @@ def ssl_context(tls: TLS) -> ssl.SSLContext:
     """
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(["http/1.1"])
     if tls.ca_file is not None:
         _load_authority(context, tls.ca_file)
@@ -80,10 +82,18 @@ def _load_authority(context: ssl.SSLContext, file: str) -> None:
         raise ConfigurationError(f"ca_file: {file!r} holds no certificate in PEM ({type(error).__name__})") from None
 
 
+def _password(password: str | Secret | None) -> str | Callable[[], str]:
+    """Give a key's password; for one that has none OpenSSL would ask at the terminal."""
+    if password is None:
+        return lambda: ""
+    return password.reveal() if isinstance(password, Secret) else password
+
+
+@conceal
 def _load_client_certificate(context: ssl.SSLContext, files: CertificateFiles) -> None:
     certificate, key, password = (*((files,) if isinstance(files, str) else files), None, None)[:3]
     try:
-        context.load_cert_chain(certificate, key, password.reveal() if isinstance(password, Secret) else password)
+        context.load_cert_chain(certificate, key, _password(password))
     except (ssl.SSLError, OSError) as error:
         raise ConfigurationError(
             f"client_cert: {certificate!r} and its key could not be loaded ({type(error).__name__})"
