@@ -202,6 +202,7 @@ class Client:
             envelope=envelope,
             repeatable=repeatable,
         )
+        del headers  # one may be a key, and this frame stands in the traceback of any error
         return (await self.send(request)).unwrap()
 
     def explain(self, request: Request[Any]) -> Explanation:

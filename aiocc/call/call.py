@@ -210,6 +210,7 @@ class _Call(Generic[T]):
         tried.delivery, tried.reason = reading.delivery, reading.reason
         answer.code, answer.description = reading.code, reading.description
         if reading.reason is not None:
+            tried.learnt = self.strategy.held() if self.strategy is not None else None
             tried.retry_after = retry_after_seconds(answer.head.header("retry-after"), now=time.time())
         if self.strategy is not None and tried.sent is not None:
             tried.verdict = self.strategy.verdict(tried.sent, answer)

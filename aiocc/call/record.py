@@ -68,6 +68,7 @@ class Tried:
     status: int | None = None
     verdict: Verdict = "ok"
     credential: Credential | None = None
+    learnt: Credential | None = None  # what the answer's head brought in place of the one that was sent
     sent: WireRequest | None = None
     cause: Exception | None = None
     retry_after: float | None = None
@@ -216,7 +217,10 @@ def _code(tried: Tried) -> str | None:
 
 def _tamed(text: str, tried: Tried, limit: int) -> str:
     """Take out of foreign text what was sent as a secret, then make it fit for one line."""
-    return escape(text if tried.sent is None else scrub(text, sent_secrets(tried.sent)), limit)
+    if tried.sent is None:
+        return escape(text, limit)
+    learnt = [tried.learnt.secret.reveal()] if tried.learnt is not None else []
+    return escape(scrub(text, [*sent_secrets(tried.sent), *learnt]), limit)
 
 
 def sent_secrets(sent: WireRequest) -> list[str]:

@@ -22,6 +22,7 @@ from aiocc.protocol.messages import Answer, AnswerHead, Fault, Wire, WireRequest
 from aiocc.transport.foreign_errors import PROVE_NOTHING_LEFT, name_fault
 
 _CLOSE_GRACE: Final = 1.0
+_MOMENT: Final = 0.02
 
 
 class ForeignTransport:
@@ -61,7 +62,7 @@ class ForeignTransport:
         self._scopes.add(scope)
         try:
             with scope:
-                return await self._exchange(self._outgoing(request, timeouts, trace), wire, limits, on_head)
+                return await self._exchange(self._outgoing(request, timeouts, trace), wire, limits, on_head, deadline)
         except Fault as own:
             fault = own
         except Exception as error:  # noqa: BLE001 - the one door: every foreign error changes its name here
@@ -105,7 +106,12 @@ class ForeignTransport:
         )
 
     async def _exchange(
-        self, outgoing: httpx.Request, wire: Wire, limits: AnswerLimits, on_head: Callable[[AnswerHead], None]
+        self,
+        outgoing: httpx.Request,
+        wire: Wire,
+        limits: AnswerLimits,
+        on_head: Callable[[AnswerHead], None],
+        deadline: float,
     ) -> Answer:
         response = await self._transport.handle_async_request(outgoing)
         try:
@@ -121,7 +127,10 @@ class ForeignTransport:
                 body.feed(piece)
             answer = Answer(head, body.finish())
         finally:
-            with anyio.CancelScope(shield=True, deadline=anyio.current_time() + _CLOSE_GRACE):
+            now = anyio.current_time()
+            # Past the deadline it has a moment only: whoever waits for the answer waits for this too.
+            until = max(now + _MOMENT, min(now + _CLOSE_GRACE, deadline))
+            with anyio.CancelScope(shield=True, deadline=until):
                 await response.aclose()
         wire.phase = Phase.DONE
         return answer
