@@ -17,4 +17,3 @@ BACKENDS = [
 def anyio_backend(request: pytest.FixtureRequest) -> Any:
     """The event loops under which users await."""
     return request.param
-
