@@ -88,7 +88,7 @@ class CallError(AioccError):
     ) -> None:
         super().__init__(message)
         self.operation = operation
-        self.log_name = log_name or operation
+        self.log_name: str = log_name or operation
         self.service = service
         self.call_id = call_id
         self.reason = reason

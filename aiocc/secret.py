@@ -62,6 +62,15 @@ class Secret:
         return self
 
 
+class HiddenBytes(bytes):
+    """Bytes that do not show themselves among a trace's variables."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} bytes>"
+
+
 def scrub(text: str, secrets: Iterable[str]) -> str:
     """Take secrets out of foreign text that may echo them. Fragments under 6 characters are no secret."""
     for secret in sorted(set(secrets), key=len, reverse=True):

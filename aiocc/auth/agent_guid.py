@@ -25,7 +25,7 @@ _COOKIE_VALUE: Final = re.compile(r'"?[^ ;,"\\]*"?')
 
 Cookies = Mapping[str, str | Secret] | Iterable[tuple[str, str | Secret]]
 
-log = logging.getLogger("aiocc")
+log: logging.Logger = logging.getLogger("aiocc")
 
 
 class AgentGuid(Strategy):
@@ -42,7 +42,7 @@ class AgentGuid(Strategy):
         ConfigurationError: The GUID or a cookie has characters that no header may carry.
     """
 
-    code_key = "retcode"
+    code_key: str | None = "retcode"
 
     @conceal
     def __init__(

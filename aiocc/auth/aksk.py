@@ -19,10 +19,12 @@ from aiocc.protocol.messages import Answer, AnswerHead, WireRequest, http_date
 from aiocc.secret import Secret, conceal, header_secret
 
 MIN_SKEW: Final = timedelta(minutes=4)
-MAX_SKEW: Final = timedelta(days=1)
 """A smaller difference of the clocks is not followed."""
 
-log = logging.getLogger("aiocc")
+MAX_SKEW: Final = timedelta(days=1)
+"""Nor is a larger one: that is no clock."""
+
+log: logging.Logger = logging.getLogger("aiocc")
 
 _VERSION: Final = "auth-v2"
 _UNRESERVED: Final = "-._~"

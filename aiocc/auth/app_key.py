@@ -13,7 +13,7 @@ from aiocc.auth.store import CredentialStore, MemoryStore, shared
 from aiocc.auth.strategy import Credential, Fetch, Strategy, Verdict
 from aiocc.delivery import Reason
 from aiocc.errors import ConfigurationError, CredentialError
-from aiocc.protocol.checks import is_number
+from aiocc.protocol.checks import is_number, kind
 from aiocc.protocol.codec import CodecError, decode_json, encode_json
 from aiocc.protocol.messages import Answer, Origin, WireRequest, parse_url
 from aiocc.protocol.reading import escape
@@ -44,7 +44,7 @@ class AppKey(Strategy):
             without `token_url`, its secret or token would go to a second origin.
     """
 
-    needs_io = True
+    needs_io: bool = True
 
     @conceal
     def __init__(
@@ -60,7 +60,7 @@ class AppKey(Strategy):
         self._app_secret = header_secret("app_secret", app_secret)
         if not is_number(lifetime) or not 1 <= lifetime <= MAX_LIFETIME:
             raise ConfigurationError(
-                f"lifetime must be a whole number from 1 to {MAX_LIFETIME} seconds, not {lifetime!r}"
+                f"lifetime must be a whole number from 1 to {MAX_LIFETIME} seconds, not {kind(lifetime)}"
             )
         self._lifetime = lifetime
         self._origin, self._path = None, TOKEN_PATH

@@ -77,7 +77,7 @@ class CookieToken(VisitorToken):
     ) -> None:
         super().__init__(send_as=send_as)
         self._supplier = value if callable(value) else None
-        self.needs_io = self._supplier is not None
+        self.needs_io: bool = self._supplier is not None
         if not callable(value):
             self._held = self._issue(value)
 

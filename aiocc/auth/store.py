@@ -16,7 +16,7 @@ import anyio
 from attrs import frozen
 
 from aiocc.auth.strategy import Credential
-from aiocc.secret import Secret
+from aiocc.secret import Secret, conceal
 
 LEASE: Final = 15.0
 """Seconds for which whoever fetches is alone, should it never say that it has ended."""
@@ -24,7 +24,7 @@ LEASE: Final = 15.0
 _POLL: Final = 0.05
 _FEW: Final = 64
 
-log = logging.getLogger("aiocc")
+log: logging.Logger = logging.getLogger("aiocc")
 
 T = TypeVar("T")
 
@@ -50,6 +50,7 @@ class StoredCredential:
         return json.dumps([self.secret.reveal(), self.expires_at, self.scheme, self.renew_at])
 
     @classmethod
+    @conceal
     def from_json(cls, text: str) -> StoredCredential:
         """Read the text that `to_json` gave.
 

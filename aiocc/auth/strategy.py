@@ -72,7 +72,7 @@ class Strategy(httpx.Auth):
     """
 
     code_key: str | None = None
-    needs_io = False
+    needs_io: bool = False
 
     async def credential(self, fetch: Fetch, /, *, rejected: Credential | None = None) -> Credential:
         """Obtain the credential to use now.

@@ -40,7 +40,7 @@ class WebToken(VisitorToken):
         ConfigurationError: A field is empty or too long, or the URL is bad.
     """
 
-    needs_io = True
+    needs_io: bool = True
 
     @conceal
     def __init__(

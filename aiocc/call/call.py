@@ -28,7 +28,7 @@ from aiocc.protocol.retry import Ended, retry_after_seconds, wait_before_repeat
 
 T = TypeVar("T")
 
-log = logging.getLogger("aiocc")
+log: logging.Logger = logging.getLogger("aiocc")
 
 JUST_USED = 1.0
 """Seconds within which an idle connection has surely not gone stale."""

@@ -26,9 +26,6 @@ OpenLine = Callable[[str, Place, Renewals, Traffic], Line]
 DRAIN_GRACE = 5.0
 """Seconds that `aclose` lets calls on their way come to an end."""
 
-_left_behind: list[object] = []
-"""A parent process's lines, in its child: never looked at, and never collected, which would close them."""
-
 
 class Desk:
     """The lines of one client.
@@ -45,7 +42,7 @@ class Desk:
         self._renewals: Renewals | None = None
         self._traffic = Traffic()
         self._process = os.getpid()
-        self.closed = False
+        self.closed: bool = False
 
     def perform(
         self, request: Request[T], strategy: Strategy | None, options: CallOptions
@@ -74,7 +71,6 @@ class Desk:
     async def aclose(self) -> None:
         """Admit no more calls, let those on their way end within a grace time, close the lines. Idempotent."""
         self.closed = True
-        self._leave_parents()
         lines, self._lines = self._lines, {}
         if not lines or self._place is None or not self._place.is_here():
             return
@@ -99,23 +95,16 @@ class Desk:
             raise ConfigurationError(
                 "this client is in use in another event loop that still runs: make one client for each loop"
             )
-        self._leave_parents()
         self._place = Place()
         self._host = Host(self._place)
         self._renewals = Renewals(self._host)
         self._lines = {}
         self._traffic = Traffic()
-
-    def _leave_parents(self) -> None:
-        """In a forked child, keep what is the parent's out of reach of everyone, the collector too."""
-        if self._process != os.getpid():
-            _left_behind.append((self._lines, self._place, self._host, self._renewals, self._traffic))
-            self._process = os.getpid()
-            self._lines, self._place, self._host, self._renewals = {}, None, None, None
-            self._traffic = Traffic()
+        self._process = os.getpid()
 
     def __del__(self) -> None:
-        self._leave_parents()
+        if self._process != os.getpid():
+            return  # what is open is the parent's
         if self._host is not None:
             self._host.abandon()
         if self._lines:

@@ -13,7 +13,7 @@ import anyio.abc
 
 from aiocc.transport.place import Place
 
-log = logging.getLogger("aiocc")
+log: logging.Logger = logging.getLogger("aiocc")
 
 Function = Callable[..., Coroutine[Any, Any, None]]
 

@@ -33,7 +33,7 @@ FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 10.0
 """Seconds after a failed fetch in which no other begins: the failure is told again instead. Doubles with each."""
 
-log = logging.getLogger("aiocc")
+log: logging.Logger = logging.getLogger("aiocc")
 
 
 @define(eq=False, repr=False)
@@ -140,7 +140,7 @@ class Renewals:
         if flight.error is None:
             state.worked()
         else:
-            state.failed(own_error(strategy, flight.error).with_traceback(None), line.clock())
+            state.failed(own_error(strategy, flight.error), line.clock())
             assert state.failure is not None
             state.failure.__cause__ = None
             log.warning("%s: no credential: %s", line.name, mask_numbers(str(state.failure)))

@@ -9,7 +9,7 @@ import typer
 
 from aiocc.version import __version__
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="aiocc",
     help="Huawei AICC / CEC contact centre: client and simulator.",
     no_args_is_help=True,

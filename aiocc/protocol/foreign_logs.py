@@ -15,6 +15,7 @@ from aiocc.secret import HIDDEN
 _HEADS: Final = ("httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.connection", "httpcore.socks")
 _ALL: Final = ("hpack.hpack", "hpack.table", "h2.connection")
 _VALUE: Final = "return_value="
+_FAILED: Final = "failed exception="
 
 
 class HideHeads(logging.Filter):
@@ -26,6 +27,9 @@ class HideHeads(logging.Filter):
         before, found, value = text.partition(_VALUE)
         if found and "headers" in before:
             record.msg, record.args = before + found + _hidden(value), ()
+        elif _FAILED in text:  # h11 shows a header that it refuses
+            before, found, value = text.partition(_FAILED)
+            record.msg, record.args = before + found + value.partition("(")[0], ()
         return True
 
 

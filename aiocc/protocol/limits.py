@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import attrs
 from attrs import field, frozen
 
 from aiocc.errors import ConfigurationError
+
+Check = Callable[[Any, "attrs.Attribute[Any]", Any], Any]
+"""What attrs runs over a field."""
 
 
 def positive(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -25,8 +29,8 @@ def positive_whole(instance: Any, attribute: attrs.Attribute[Any], value: Any) -
         raise ConfigurationError(f"{name} must be a whole number over 0, not {value!r}")
 
 
-optional_positive = attrs.validators.optional(positive)
-optional_positive_whole = attrs.validators.optional(positive_whole)
+optional_positive: Check = attrs.validators.optional(positive)
+optional_positive_whole: Check = attrs.validators.optional(positive_whole)
 
 
 @frozen(kw_only=True)

@@ -134,9 +134,9 @@ class WireRequest:
 
     method: str
     path: str
-    query: tuple[tuple[str, str], ...] = ()
-    headers: list[tuple[str, str]] = field(factory=list)
-    body: bytes | None = None
+    query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    headers: list[tuple[str, str]] = field(factory=list, repr=False)
+    body: bytes | None = field(default=None, repr=False)
     origin: Origin | None = None
     credential: Any = None
 
@@ -162,7 +162,7 @@ class AnswerHead:
     """Status and headers of an answer; names in lower case."""
 
     status: int
-    headers: list[tuple[str, str]]
+    headers: list[tuple[str, str]] = field(repr=False)
 
     def header(self, name: str) -> str | None:
         """Give the first header of this name, which is in lower case."""
@@ -191,9 +191,9 @@ class Answer:
     """
 
     head: AnswerHead
-    body: bytes
-    code: str | None = None
-    description: str | None = None
+    body: bytes = field(repr=False)
+    code: str | None = field(default=None, repr=False)
+    description: str | None = field(default=None, repr=False)
 
     @property
     def status(self) -> int:

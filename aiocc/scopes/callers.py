@@ -63,7 +63,7 @@ class Agent:
         self._desk = desk
         self._strategy = strategy
         self._options = options
-        self.agent_id = agent_id
+        self.agent_id: int = agent_id
 
     async def send(self, request: Request[T]) -> Outcome[T]:
         """Perform a request at the gateway as this agent.

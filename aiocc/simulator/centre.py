@@ -26,12 +26,12 @@ class Centre:
     """
 
     def __init__(self, world: World) -> None:
-        self.lock = threading.RLock()
-        self.clock = Clock()
-        self.ledger = Ledger(self.lock)
+        self.lock: threading.RLock = threading.RLock()
+        self.clock: Clock = Clock()
+        self.ledger: Ledger = Ledger(self.lock)
         self._beginning = world
         # Made once: the environment's token has to stay the same text over a reset.
-        self.visitor_token = Visitors(world, self.clock).compose(world.visitor_user_id)
+        self.visitor_token: str = Visitors(world, self.clock).compose(world.visitor_user_id)
         self.reset()
 
     def reset(self) -> None:
@@ -39,11 +39,11 @@ class Centre:
         with self.lock:
             self.clock.reset()
             self.ledger.clear()
-            self.plans = Plans()
-            self.world = self._beginning
-            self.agents = Agents(self.world, self.clock)
-            self.bearer = BearerTokens(self.clock)
-            self.visitors = Visitors(self.world, self.clock)
+            self.plans: Plans = Plans()
+            self.world: World = self._beginning
+            self.agents: Agents = Agents(self.world, self.clock)
+            self.bearer: BearerTokens = BearerTokens(self.clock)
+            self.visitors: Visitors = Visitors(self.world, self.clock)
             self.visitors.admit(self.world.visitor_user_id, self.visitor_token, self.world.visitor_lifetime)
 
     def configure(self, **changes: Any) -> None:

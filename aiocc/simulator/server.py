@@ -84,7 +84,9 @@ class ServerThread:
                 opened.callback(listener.close)
                 self._listeners[service] = listener
             opened.pop_all()
-        self.ports = {service: listener.getsockname()[1] for service, listener in self._listeners.items()}
+        self.ports: dict[str, int] = {
+            service: listener.getsockname()[1] for service, listener in self._listeners.items()
+        }
 
     def start(self) -> None:
         """Start serving; what goes wrong is raised here."""

@@ -15,7 +15,7 @@ class Identity:
         key_type = trustme.KeyType.ECDSA  # made in a millisecond, where RSA takes a tenth of a second
         self._ca = trustme.CA(key_type=key_type)
         certificate = self._ca.issue_cert(host, "localhost", key_type=key_type)
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context: ssl.SSLContext = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
         self.context.set_alpn_protocols(["http/1.1"])
         certificate.configure_cert(self.context)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["QuietConfig", "WireProtocol"]
 
-logger = logging.getLogger("aiocc.simulator")
+logger: logging.Logger = logging.getLogger("aiocc.simulator")
 # A host program without any logging set up would get warnings about malformed requests on its stderr.
 logger.addHandler(logging.NullHandler())
 
@@ -35,7 +35,7 @@ class WireProtocol(HttpToolsProtocol):
         _loop: Any = None,
     ) -> None:
         super().__init__(config=config, server_state=server_state, app_state=app_state, _loop=_loop)
-        self.logger = logger
+        self.logger: logging.Logger = logger
         self.access_log = False
         self.url = b""
         self._front = cast("Front", config.app)

@@ -16,7 +16,7 @@ from aiocc.transport.channel import Channel
 from aiocc.transport.reader import OnData, OnHead
 from aiocc.transport.tls_buffers import TLSBuffers
 
-QUIET: Final = 0.002
+QUIET: Final = 0.0005
 """Seconds of idleness from which on a question to the socket is worth its system call."""
 
 
@@ -46,7 +46,8 @@ class AsyncioConnection(asyncio.BufferedProtocol):
         self._room: asyncio.Event | None = None
         self._fault: Fault | None = None
         self._deadline = self._until = self._read_timeout = 0.0
-        self.opened_at = self.used_at = loop.time()
+        self.opened_at: float = loop.time()
+        self.used_at: float = self.opened_at
 
     @property
     def requests(self) -> int:

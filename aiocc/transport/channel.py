@@ -26,9 +26,9 @@ class Channel:
     __slots__ = ("_asked", "_reader", "_wire", "lost", "requests", "tls")
 
     def __init__(self, tls: TLSBuffers | None) -> None:
-        self.tls = tls
-        self.requests = 0
-        self.lost = False
+        self.tls: TLSBuffers | None = tls
+        self.requests: int = 0
+        self.lost: bool = False
         self._reader = Reader()
         self._wire = Wire()
         self._asked = False

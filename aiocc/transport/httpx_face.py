@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import httpx
@@ -11,6 +11,7 @@ import httpx
 from aiocc.delivery import Reason
 from aiocc.protocol.limits import AnswerLimits
 from aiocc.protocol.messages import DEFAULT_PORTS, AnswerHead, Fault, Origin, Wire
+from aiocc.secret import HiddenBytes
 from aiocc.transport.connection import Connection
 from aiocc.transport.pool import Pool, refuse_stillborn
 
@@ -89,10 +90,10 @@ class _Exchange(httpx.AsyncByteStream):
             await self._trace("http11.receive_response_headers.started")
             while self._head is None:
                 await connection.advance()
+            await self._trace("http11.receive_response_headers.complete")
         except BaseException:
             await self.aclose()
             raise
-        await self._trace("http11.receive_response_headers.complete")
 
     def response(self) -> httpx.Response:
         """Make httpx's response around this stream."""
@@ -105,26 +106,25 @@ class _Exchange(httpx.AsyncByteStream):
             extensions={"http_version": b"HTTP/1.1", "network_stream": _NetworkStream(self._connection)},
         )
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self  # no generator: one that is left half read would need closing of its own
+
+    async def __anext__(self) -> bytes:
         connection = self._connection
-        if connection is None:
-            return
-        error: httpx.TransportError | None = None
-        while True:
-            while self._pieces:
-                piece = self._pieces.popleft()
-                self._buffered -= len(piece)
-                yield piece
-            if connection.complete:
-                break
+        while not self._pieces:
+            if connection is None or connection.complete:
+                raise StopAsyncIteration
             connection.pause(False)
             try:
                 await connection.advance()
             except Fault as fault:
                 error = _named(fault, self.wire, self._request)
-                break
-        if error is not None:
+            else:
+                continue
             raise error
+        piece = self._pieces.popleft()
+        self._buffered -= len(piece)
+        return piece
 
     async def aclose(self) -> None:
         """Give the connection back; closed, unless the request was sent and the answer read to their ends."""
@@ -188,30 +188,37 @@ class _Exchange(httpx.AsyncByteStream):
         head = b"\r\n".join([*lines, b"", b""])
         if head.count(b"\n") != len(lines) + 1 or head.count(b"\r") != len(lines) + 1 or b"\0" in head:
             raise httpx.LocalProtocolError("Illegal header value", request=request)
-        return head
+        return HiddenBytes(head)
 
     async def _send_rest(self, connection: Connection) -> None:
-        """Send the body as it comes, framed as the request's headers say."""
-        headers = self._request.headers
-        chunked = "chunked" in headers.get("transfer-encoding", "").lower()
-        left = int(headers.get("content-length", "0"))
-        timeout = self._times["write"]
+        """Send the body, and see to it that httpx's generator of its pieces is closed also where not all are wanted."""
         await self._trace("http11.send_request_headers.complete")
         await self._trace("http11.send_request_body.started")
-        async for piece in cast("AsyncIterable[bytes]", self._request.stream):
+        pieces = aiter(cast("AsyncIterable[bytes]", self._request.stream))
+        try:
+            self._sent = await self._send_pieces(connection, pieces)
+        finally:
+            if isinstance(pieces, AsyncGenerator):
+                await pieces.aclose()
+        await self._trace("http11.send_request_body.complete")
+
+    async def _send_pieces(self, connection: Connection, pieces: AsyncIterator[bytes]) -> bool:
+        """Send the body as it comes, framed as the request's headers say; false if it was not sent to its end."""
+        headers, timeout = self._request.headers, self._times["write"]
+        chunked = "chunked" in headers.get("transfer-encoding", "").lower()
+        left = int(headers.get("content-length", "0"))
+        async for piece in pieces:
             if self._head is not None and self._head.status >= 400:
-                break  # refused before it was sent: what follows would not be read
+                return False  # refused before it was sent: what follows would not be read
             left -= len(piece)
             if left < 0 and not chunked:
                 raise httpx.LocalProtocolError("Too much data for declared Content-Length", request=self._request)
             framed = b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece
             if piece and not await connection.write(framed, timeout):
-                break
-        else:
-            if left > 0 and not chunked:
-                raise httpx.LocalProtocolError("Too little data for declared Content-Length", request=self._request)
-            self._sent = not chunked or await connection.write(b"0\r\n\r\n", timeout)
-        await self._trace("http11.send_request_body.complete")
+                return False
+        if left > 0 and not chunked:
+            raise httpx.LocalProtocolError("Too little data for declared Content-Length", request=self._request)
+        return not chunked or await connection.write(b"0\r\n\r\n", timeout)
 
     def _take_head(self, head: AnswerHead) -> None:
         self._head = head

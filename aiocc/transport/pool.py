@@ -230,7 +230,7 @@ class Pool:
 
     def _pass_slot_on(self) -> None:
         """A slot came free without a connection: the first that waits may open one."""
-        if self._waiting and self._has_room():
+        if self._waiting and self._has_room() and not self._shut:
             self._connecting += 1
             waiter = self._waiting.popleft()
             waiter.may_dial = True
@@ -244,6 +244,8 @@ class Pool:
         connection: Connection | None = None
         scope = anyio.CancelScope(deadline=min(until, deadline))
         self._dialling.add(scope)
+        if self._shut:
+            scope.cancel()
         try:
             with scope:
                 connection = await self._dial(self._origin, wire)

@@ -16,6 +16,7 @@ from aiocc.delivery import Phase, Reason
 from aiocc.protocol.inflate import Body
 from aiocc.protocol.limits import AnswerLimits, PoolLimits, Timeouts
 from aiocc.protocol.messages import Answer, AnswerHead, Fault, Origin, Wire, WireRequest
+from aiocc.secret import HiddenBytes
 from aiocc.transport import httpx_face
 from aiocc.transport.dial import Dialler
 from aiocc.transport.place import Place
@@ -178,7 +179,7 @@ class _Collected:
 
 def _sendable(request: WireRequest) -> bytes:
     try:
-        return serialise(request)
+        return HiddenBytes(serialise(request))
     except ValueError:
         pass  # its traceback, and a UnicodeEncodeError itself, would carry the whole head
     raise Fault(Reason.INTERNAL, "a header has characters that no header may carry")

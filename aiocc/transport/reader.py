@@ -51,9 +51,9 @@ class Reader:
         self._parser: Any = httptools.HttpResponseParser(self)
         self._headers: list[tuple[str, str]] = []
         self._on_head: OnHead | None = None
-        self.complete = True
-        self.reusable = True
-        self.started = False
+        self.complete: bool = True
+        self.reusable: bool = True
+        self.started: bool = False
 
     def begin(self, *, bodiless: bool, limits: AnswerLimits, on_head: OnHead, on_data: OnData) -> None:
         """Expect the answer to the next request.

@@ -32,9 +32,10 @@ class StreamConnection:
         self._tls = tls
         self._channel = Channel(tls)
         self._data = b""
-        self._busy = self._deaf = False
+        self._busy = self._deaf = self._paused = False
         self._deadline = self._read_timeout = 0.0
-        self.opened_at = self.used_at = anyio.current_time()
+        self.opened_at: float = anyio.current_time()
+        self.used_at: float = self.opened_at
 
     @property
     def requests(self) -> int:
@@ -125,10 +126,12 @@ class StreamConnection:
 
     async def write(self, data: bytes, timeout: float) -> bool:
         """Hand a further piece of the request to the socket, and wait while it is full."""
-        if self._channel.lost or self._channel.complete or self._deaf:
+        if not self._hears:
             return False
         self._data += data if self._tls is None else self._tls.seal(data)
         await self._step(self._flush, timeout, Reason.WRITE_TIMEOUT)
+        if not self._paused:
+            await self._step(self._glance, timeout, Reason.WRITE_TIMEOUT)
         return not self._deaf
 
     async def advance(self) -> None:
@@ -137,11 +140,13 @@ class StreamConnection:
             await self._step(self._receive_some, self._read_timeout, Reason.READ_TIMEOUT)
 
     def pause(self, wanted: bool) -> None:
-        """Nothing is read but in `advance`."""
+        """Nothing is read but in `advance`, and beside a `write` unless paused."""
+        self._paused = wanted
 
     def settle(self) -> None:
         """End an exchange that was driven by `advance`."""
         self._channel.settle()
+        self._paused = False
         self.used_at = anyio.current_time()
 
     def extra(self, name: str) -> object:
@@ -192,6 +197,22 @@ class StreamConnection:
                 await self._stream.send(data)  # type: ignore[arg-type]  # anyio's takes any buffer
             except anyio.BrokenResourceError:
                 self._deaf = True  # it may have answered before: what has come is read first
+
+    @property
+    def _hears(self) -> bool:
+        return not (self._deaf or self._channel.lost or self._channel.complete)
+
+    async def _glance(self) -> None:
+        """Take what has come, without waiting: the other side may answer before it has heard all."""
+        try:
+            data = self._socket.recv(64 * 1024, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if data:
+            self._channel.receive(data)
+        self._deaf = not data or self._channel.lost
 
     async def _receive_some(self) -> None:
         await self._flush()

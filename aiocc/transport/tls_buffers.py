@@ -26,7 +26,7 @@ class TLSBuffers:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._session: Any = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
-        self.at_end = False
+        self.at_end: bool = False
 
     @property
     def session(self) -> ssl.SSLObject:

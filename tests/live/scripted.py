@@ -170,7 +170,10 @@ async def _read(connection: socket.socket, number: int) -> Arrived | None:
     headers = {name.lower(): value.strip() for name, _, value in (pair.partition(":") for pair in pairs)}
     while len(body) < int(headers.get("content-length", "0")):
         await anyio.wait_readable(connection)
-        body += connection.recv(65536)
+        piece = connection.recv(65536)
+        if not piece:
+            return None
+        body += piece
     method, target, _ = line.split(" ")
     return Arrived(method, target, headers, body, number)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, assert_type
+from collections.abc import AsyncGenerator, Generator, Mapping
+from typing import Any, Literal, assert_type
+
+import httpx
 
 from aiocc import (
     Agent,
@@ -26,10 +28,28 @@ from aiocc import (
     QueryObsResultCodes,
     Report,
     RetryPolicy,
+    Secret,
     SendNote,
+    Service,
     Visitor,
 )
-from aiocc.auth import AgentGuid, AkSk, AppKey, CookieToken, Strategy, WebToken, sign_c2
+from aiocc.auth import (
+    AgentGuid,
+    AkSk,
+    AppKey,
+    CookieToken,
+    Credential,
+    CredentialStore,
+    Fetch,
+    MemoryStore,
+    StoredCredential,
+    Strategy,
+    WebToken,
+    sign_c2,
+)
+from aiocc.call.explain import Explanation
+from aiocc.protocol.messages import Answer, AnswerHead, Origin, WireRequest
+from aiocc.protocol.operation import Effect, Request
 
 
 async def methods(client: Client) -> None:
@@ -88,3 +108,91 @@ def signature() -> str:
         headers={"host": "h"},
         timestamp="2024-10-31T14:06:52Z",
     )
+
+
+async def life(client: Client) -> None:
+    assert_type(Client.from_env({"AIOCC_GATEWAY_URL": "https://gateway.example"}), Client)
+    async with client as entered:
+        assert_type(entered, Client)
+    assert_type(await client.aclose(), None)
+    assert_type(client.explain(CreateCall(called="1")), Explanation)
+
+
+async def sent_by_others(visitor: Visitor, agent: Agent, view: Client) -> None:
+    assert_type(await visitor.send(LeaveMessage(phone_no="1", content="x")), Outcome[MessageReceipt])
+    assert_type(await agent.send(SendNote([101], "x")), Outcome[NoteReceipt])
+    assert_type(agent.own(SendNote([101], "x")), Request[NoteReceipt])
+    assert_type((await view.with_options(retry=RetryPolicy(max_attempts=1)).create_call(called="1")), Call)
+    assert_type(view.with_options().visitor(CookieToken("x")), Visitor)
+
+
+def values(outcome: Outcome[Call], error: CallError, report: Report, run: NoteRun, service: Service) -> None:
+    assert_type(outcome.delivery.safe_to_repeat, bool)
+    assert_type(outcome.result, Call | None)
+    assert_type(error.delivery, Delivery)
+    assert_type(report.accepted, int)
+    assert_type(run.report, Report)
+    assert_type(service.headers, tuple[tuple[str, Secret], ...])
+    assert_type(service.server_name, str | None)
+    assert_type(Secret("x").reveal(), str)
+    assert_type(Note([101], "x").requests(), list[SendNote])
+    assert_type(RetryPolicy().allowed_for(Effect.CALL), bool)
+    assert_type(RetryPolicy().may_resend(Effect.CALL), bool)
+
+
+def requests(request: CreateCall) -> None:
+    assert_type(request.path_params(), Mapping[str, str])
+    assert_type(request.query(), tuple[tuple[str, str], ...])
+    assert_type(request.headers(), tuple[tuple[str, str], ...])
+    assert_type(request.payload(), Mapping[str, Any])
+    assert_type(request.trace(), str)
+
+
+async def four_methods(strategy: Strategy, fetch: Fetch, head: WireRequest, answer: Answer) -> None:
+    credential = await strategy.credential(fetch, rejected=None)
+    assert_type(credential, Credential)
+    assert_type((credential.expired, credential.due), tuple[bool, bool])
+    assert_type(strategy.held(), Credential | None)
+    assert_type(strategy.apply(head, credential), None)
+    assert_type(strategy.observe(head, AnswerHead(200, [])), None)
+    assert_type(strategy.verdict(head, answer), Literal["ok", "renew", "denied"])
+    assert_type(await fetch(head), Answer)
+    assert_type(fetch.origin, Origin | None)
+
+
+def faces(strategy: Strategy, request: httpx.Request) -> None:
+    assert_type(strategy.async_auth_flow(request), AsyncGenerator[httpx.Request, httpx.Response])
+    assert_type(strategy.sync_auth_flow(request), Generator[httpx.Request, httpx.Response, None])
+
+
+async def stores(store: CredentialStore) -> None:
+    assert_type(await store.get("key"), StoredCredential | None)
+    assert_type(await store.lease("key", 1.0), bool)
+    assert_type(await store.put("key", None), None)
+    stored = StoredCredential(Secret("x"))
+    assert_type(StoredCredential.from_json(stored.to_json()), StoredCredential)
+    shared: CredentialStore = MemoryStore()
+    app = AppKey("key", "secret", store=shared)
+    assert_type(app.store_key("x"), str)
+    WebToken(app, url="https://fabric.example", channel_id="1", user_id="u", user_name="U", store=shared)
+
+
+def agents(client: Client) -> None:
+    guid = AgentGuid(Secret("guid"), cookies={"SLB": "x"}, on_guid=print)
+    assert_type(guid.learn("another", cookies=[("SLB", Secret("y"))]), bool)
+    assert_type(guid.current, Secret)
+    assert_type(client.agent(101, guid="x", cookies={"SLB": "x"}, on_guid=print), Agent)
+
+
+class OwnStrategy(Strategy):
+    """A user's own, which overrides two of the four."""
+
+    async def credential(self, fetch: Fetch, /, *, rejected: Credential | None = None) -> Credential:
+        return Credential(Secret("x"))
+
+    def apply(self, head: WireRequest, credential: Credential, /) -> None:
+        head.headers.append(("X-Key", credential.secret.reveal()))
+
+
+def configured(auth: httpx.Auth) -> tuple[Service, ...]:
+    return Service("https://x.example", auth=auth), Service("https://x.example", auth=OwnStrategy())

@@ -1,0 +1,187 @@
+"""Connections that are kept, over real sockets: what the server did meanwhile is noticed before anything is sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import pytest
+
+from aiocc.delivery import Phase, Reason
+from aiocc.protocol.messages import Wire
+from aiocc.transport import TLS
+from tests.campaigns.kernel import sockets_to
+
+from .conftest import Authority
+from .raw import OK, Peer, exchange, fault_of, pooled, serving
+
+SECURE = pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+
+
+def settings(authority: Authority, secure: bool) -> dict[str, Any]:
+    """Give `pooled` and `serving` what TLS takes."""
+    return {"tls": authority.tls if secure else TLS()}
+
+
+@SECURE
+async def test_one_connection_carries_one_request_after_the_other(authority: Authority, secure: bool) -> None:
+    """A connection whose answer ended cleanly is used again, and the wire says so."""
+    async with (
+        serving(context=authority.context() if secure else None) as served,
+        pooled(**settings(authority, secure)) as transport,
+    ):
+        wires = [Wire(), Wire(), Wire()]
+        bodies = [(await exchange(transport, served.origin, wire)).body for wire in wires]
+
+        assert [b"ok"] * 3 == bodies
+        assert [(False, True, Phase.DONE), (True, True, Phase.DONE), (True, True, Phase.DONE)] == [
+            (wire.reused, wire.left, wire.phase) for wire in wires
+        ]
+        stats = transport.stats()[served.url]
+        assert (1, 1, 2, 0, 1) == (served.connections, stats.opened, stats.reused, stats.active, stats.idle)
+        assert 1 == sockets_to(served.port)
+    assert 0 == sockets_to(served.port)
+
+
+@SECURE
+@pytest.mark.parametrize("ending", ["fin", "reset", "goodbye"])
+async def test_a_connection_closed_while_idle_gets_no_request(authority: Authority, secure: bool, ending: str) -> None:
+    """The server closes an idle connection: nothing goes over it, the next request has a new one and is not stale."""
+    arrived: list[tuple[int, bytes]] = []
+    idle = anyio.Event()
+
+    async def converse(peer: Peer) -> None:
+        while (request := await peer.request()) is not None:
+            arrived.append((peer.number, request[1]))
+            await peer.send(OK)
+            if peer.number == 1:
+                await idle.wait()
+                if ending == "goodbye" and secure:
+                    await peer.say_goodbye()
+                if ending == "reset":
+                    peer.reset()
+                return
+
+    async with (
+        serving(converse, authority.context() if secure else None) as served,
+        pooled(**settings(authority, secure)) as transport,
+    ):
+        await exchange(transport, served.origin, body=b"1")
+        idle.set()
+        await served.until_noticed()
+        wire = Wire()
+        await exchange(transport, served.origin, wire, body=b"2")
+
+        assert [(1, b"1"), (2, b"2")] == arrived
+        assert False is wire.reused
+        assert 1 == sockets_to(served.port)
+
+
+@SECURE
+async def test_data_on_an_idle_connection_ends_it(authority: Authority, secure: bool) -> None:
+    """What nobody asked for would be taken for the next answer: the connection is dropped."""
+    idle, said = anyio.Event(), anyio.Event()
+
+    async def converse(peer: Peer) -> None:
+        while await peer.request() is not None:
+            await peer.send(OK)
+            if peer.number == 1:
+                await idle.wait()
+                await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong")
+                said.set()
+
+    async with (
+        serving(converse, authority.context() if secure else None) as served,
+        pooled(**settings(authority, secure)) as transport,
+    ):
+        await exchange(transport, served.origin)
+        idle.set()
+        await said.wait()
+        await served.until_noticed()
+
+        assert b"ok" == (await exchange(transport, served.origin)).body
+        assert {"lost": 1} == transport.stats()[served.url].closed
+        assert 2 == served.connections
+
+
+@pytest.mark.parametrize(
+    ("answer", "kept"),
+    [
+        pytest.param(OK, True, id="clean"),
+        pytest.param(OK + b"rubbish", False, id="rubbish after it"),
+        pytest.param(OK + OK, False, id="a second answer"),
+        pytest.param(OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"), False, id="close"),
+        pytest.param(OK.replace(b"1.1", b"1.0"), False, id="1.0"),
+    ],
+)
+async def test_only_a_clean_end_keeps_the_connection(answer: bytes, kept: bool) -> None:
+    """A connection that said more than its answer, or that it closes, is closed and counted."""
+
+    async def converse(peer: Peer) -> None:
+        while await peer.request() is not None:
+            await peer.send(answer)
+
+    async with serving(converse) as served, pooled() as transport:
+        assert b"ok" == (await exchange(transport, served.origin)).body
+        stats = transport.stats()[served.url]
+
+        assert (1, {}) if kept else (0, {"lost": 1}) == (stats.idle, stats.closed)
+        await served.until_open(1 if kept else 0)
+
+
+async def test_the_server_s_keep_alive_header_shortens_the_idle_expiry() -> None:
+    """Keep-Alive: timeout, as servers spell it, is when the server closes; the pool closes before."""
+
+    async def converse(peer: Peer) -> None:
+        while await peer.request() is not None:
+            await peer.send(OK.replace(b"\r\n\r\n", b'\r\nKeep-Alive: max=5, Timeout="1"\r\n\r\n'))
+
+    async with serving(converse) as served, pooled() as transport:
+        await exchange(transport, served.origin)
+        pool = transport._pools[served.origin]
+
+        assert pool._idle[0].used_at + 0.5 == pool.expire(anyio.current_time())
+        assert 0.5 == pool._idle_expiry
+
+
+async def test_a_connection_that_ends_under_a_request_is_named_stale() -> None:
+    """A kept connection closed in the moment of reuse is UNKNOWN, and said to be stale; it is not sent again."""
+    arrived: list[int] = []
+
+    async def converse(peer: Peer) -> None:
+        while await peer.request() is not None:
+            arrived.append(peer.number)
+            if len(arrived) == 2:
+                return
+            await peer.send(OK)
+
+    async with serving(converse) as served, pooled() as transport:
+        await exchange(transport, served.origin)
+        wire = Wire()
+        fault = await fault_of(exchange(transport, served.origin, wire))
+
+        assert (Reason.STALE_CONNECTION, True, True) == (fault.reason, wire.left, wire.reused)
+        assert [1, 1] == arrived
+
+
+async def test_more_requests_than_connections_wait_in_turn() -> None:
+    """Over real sockets as well, the pool never opens more than it may, and serves all."""
+    async with serving() as served, pooled(max_connections=3) as transport:
+        async with anyio.create_task_group() as group:
+            for number in range(20):
+                group.start_soon(lambda n: exchange(transport, served.origin, body=b"%d" % n), number)
+
+        assert 3 == served.connections == sockets_to(served.port)
+        assert {b"%d" % number for number in range(20)} == {body for _, _, body in served.requests}
+        stats = transport.stats()[served.url]
+        assert (0, 3, 17) == (stats.active, stats.idle, stats.reused)
+
+
+async def test_idle_at_most_of_zero_asks_for_a_new_connection() -> None:
+    """A repeat after a lost answer never meets a second stale connection."""
+    async with serving() as served, pooled() as transport:
+        await exchange(transport, served.origin)
+        wire = Wire()
+        await exchange(transport, served.origin, wire, idle_at_most=0)
+
+        assert (False, 2) == (wire.reused, served.connections)

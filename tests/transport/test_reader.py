@@ -1,0 +1,174 @@
+"""The reader: what is an answer and what is not, however its bytes are cut; and where httpx reads otherwise."""
+
+from __future__ import annotations
+
+import itertools
+import tracemalloc
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aiocc.delivery import Reason
+from aiocc.protocol.limits import AnswerLimits
+from aiocc.protocol.messages import AnswerHead, Fault
+from aiocc.transport.reader import Reader
+from tests.campaigns.mutation import Mutation, mutated, outcome_of
+
+from .corpus import CORPUS, LARGE, PLAIN, SMALL, Case, answer, chunked, pieces, read
+
+
+def by_name(cases: list[Case]) -> list[object]:
+    """Give cases as parameters."""
+    return [pytest.param(case, id=case.name) for case in cases]
+
+
+@pytest.mark.parametrize("case", by_name(CORPUS))
+def test_each_answer_is_read_as_its_row_says(case: Case) -> None:
+    """A legal answer gives status and body, an illegal one a typed fault, and only a clean end keeps the connection."""
+    assert case.expected == read(*pieces(case.data), head=case.head)
+
+
+@pytest.mark.parametrize("case", by_name(SMALL))
+def test_an_answer_cut_in_two_anywhere_reads_the_same(case: Case) -> None:
+    """Where the network cuts an answer makes no difference."""
+    results = {read(case.data[:at], case.data[at:], head=case.head) for at in range(1, len(case.data))}
+
+    assert results <= {case.expected}
+
+
+@pytest.mark.parametrize("case", by_name(CORPUS))
+def test_an_answer_byte_by_byte_reads_the_same(case: Case) -> None:
+    """One byte at a time makes no difference."""
+    assert case.expected == read(*pieces(case.data, 1), head=case.head)
+
+
+@pytest.mark.parametrize("case", by_name(LARGE))
+@pytest.mark.parametrize("size", [7, 100, 4096, 65_536])
+def test_a_large_answer_in_pieces_reads_the_same(case: Case, size: int) -> None:
+    """Limits hold however large the pieces are."""
+    assert case.expected == read(*pieces(case.data, size), head=case.head)
+
+
+def test_a_line_break_that_comes_with_the_end_of_an_answer_is_read_over() -> None:
+    """The one place where the cut matters: a line break in the same piece is grammar, a later one is rubbish."""
+    assert [(200, b"ok", True), (200, b"ok", False)] == [read(PLAIN + b"\r\n"), read(PLAIN, b"\r\n")]
+
+
+def feed(reader: Reader, cut: list[bytes]) -> None:
+    """Feed a reader piece by piece."""
+    for piece in cut:
+        reader.feed(piece)
+
+
+def heads_of(*cut: bytes) -> list[list[tuple[str, str]]]:
+    """Read an answer, and give the headers of every head that was told."""
+    heads: list[AnswerHead] = []
+    reader = Reader()
+    reader.begin(bodiless=False, limits=AnswerLimits(), on_head=heads.append, on_data=lambda _: None)
+    for piece in cut:
+        reader.feed(piece)
+    return [head.headers for head in heads]
+
+
+def test_headers_come_in_order_with_names_in_lower_case_and_values_without_blanks_around() -> None:
+    """Every header is kept, also one that comes twice or is empty; blanks around a value are no part of it."""
+    data = answer(b"Set-GUID: \t a b \t", b"X-Empty:", b"Set-Guid: c", b"Content-Length: 0")
+    expected = [("set-guid", "a b"), ("x-empty", ""), ("set-guid", "c"), ("content-length", "0")]
+
+    assert [expected] == heads_of(data)
+    assert [expected] == heads_of(*pieces(data, 1))
+
+
+def test_the_final_head_alone_is_told_and_trailers_are_no_headers() -> None:
+    """Headers of interim answers and trailers never mix with those of the answer."""
+    interim = answer(b"X-Interim: 1", status=b"HTTP/1.1 103 X")
+
+    assert [[("transfer-encoding", "chunked")]] == heads_of(interim + chunked(b"0\r\nX-Trailer: 1\r\n\r\n"))
+
+
+def test_one_reader_reads_answer_after_answer() -> None:
+    """A connection's reader starts anew with each request."""
+    reader = Reader()
+    bodies: list[bytes] = []
+    for body in (b"one", b"two", b"three"):
+        reader.begin(bodiless=False, limits=AnswerLimits(), on_head=lambda _: None, on_data=bodies.append)
+        reader.feed(answer(b"Content-Length: %d" % len(body), body=body))
+        assert (True, True) == (reader.complete, reader.reusable)
+
+    assert [b"one", b"two", b"three"] == bodies
+
+
+def test_whatever_takes_the_body_may_refuse_it() -> None:
+    """A fault of whoever bounds the body ends the reading as it is, any other error as INTERNAL."""
+
+    def refuse(_: bytes) -> None:
+        raise Fault(Reason.BODY_TOO_LARGE)
+
+    def fail(_: bytes) -> None:
+        raise ZeroDivisionError
+
+    reasons = []
+    for take in (refuse, fail):
+        reader = Reader()
+        reader.begin(bodiless=False, limits=AnswerLimits(), on_head=lambda _: None, on_data=take)
+        with pytest.raises(Fault) as caught:
+            reader.feed(PLAIN)
+        reasons.append((caught.value.reason, reader.reusable))
+
+    assert [(Reason.BODY_TOO_LARGE, False), (Reason.INTERNAL, False)] == reasons
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [
+        pytest.param((answer(b"Transfer-Encoding: chunked") + b"0\r\nT: ", b"a" * 4096), id="one trailer"),
+        pytest.param((answer(b"Transfer-Encoding: chunked") + b"0\r\n", b"T: a\r\n" * 600), id="trailers"),
+        pytest.param((answer(b"Transfer-Encoding: chunked") + b"2;", b"a" * 4096), id="chunk extension"),
+        pytest.param((b"HTTP/1.1 200 OK\r\nX: ", b"a" * 4096), id="header"),
+        pytest.param((b"HTTP/1.1 200 OK\r\n", b"X: a\r\n" * 600), id="headers"),
+        pytest.param((b"HTTP/1.1 200 ", b"a" * 4096), id="phrase"),
+        pytest.param((b"", b"\r\n" * 2048), id="line breaks"),
+        pytest.param((b"", answer(status=b"HTTP/1.1 103 X") * 100), id="interim answers"),
+    ],
+)
+def test_what_has_no_end_is_cut_off_within_bounded_memory(endless: tuple[bytes, bytes]) -> None:
+    """Nothing that is no body can go on for ever, or fill the memory."""
+    reader = Reader()
+    reader.begin(bodiless=False, limits=AnswerLimits(), on_head=lambda _: None, on_data=lambda _: None)
+    tracemalloc.start()
+    try:
+        with pytest.raises(Fault) as caught:
+            feed(reader, [piece for piece in (endless[0], *[endless[1]] * 1000) if piece])
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert caught.value.reason in (Reason.HEAD_TOO_LARGE, Reason.TOO_MANY_INTERIM_ANSWERS)
+    assert peak < 1_000_000
+
+
+ARGUMENTS = (
+    st.sampled_from(range(len(CORPUS))),
+    st.lists(st.builds(Mutation, *[st.integers(0, 2**32 - 1)] * 3), max_size=8),
+    st.lists(st.integers(0, 100_000), max_size=4),
+    st.booleans(),
+)
+
+
+def read_alike(number: int, mutations: list[Mutation], cuts: list[int], head: bool) -> None:
+    """Read a mutated answer whole and cut, and see that both give the same, but for a limit reached within a piece."""
+    data = mutated(CORPUS[number].data, mutations)
+    places = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
+    whole = outcome_of([data], head)
+    cut = outcome_of([data[start:end] for start, end in itertools.pairwise(places)], head)
+
+    assert whole == cut or Reason.HEAD_TOO_LARGE in (whole, cut)
+
+
+@given(*ARGUMENTS)
+def test_no_mutated_answer_raises_anything_but_a_fault(
+    number: int, mutations: list[Mutation], cuts: list[int], head: bool
+) -> None:
+    """Whatever comes is an answer within its limits or a fault, and the same however it is cut."""
+    read_alike(number, mutations, cuts, head)
