@@ -68,7 +68,7 @@ async def test_requests_and_answers_of_every_kind_pass(name: str, tmp_path: Path
 async def test_nginx_s_limit_of_requests_is_honoured(tmp_path: Path) -> None:
     """A server that closes after so many requests says so, and no request meets the close."""
     need("nginx")
-    async with (  # noqa: SIM117 - in the order of closing
+    async with (
         serving(tell) as upstream,
         real("nginx", tmp_path, upstream=upstream.port, requests=3) as server,
         pooled() as transport,
