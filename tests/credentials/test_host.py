@@ -142,6 +142,7 @@ async def test_the_cancellation_of_another_task_ends_one_fetch_alone(centre: Sim
         group.start_soon(speak, "ada", CookieToken(slow))
         await anyio.wait_all_tasks_blocked()
         await speak("bob", CookieToken(cancelled))
+        await anyio.wait_all_tasks_blocked()
         gate.set()
 
     assert (Delivery.NOT_SENT, Delivery.ACCEPTED) == (outcomes["bob"].delivery, outcomes["ada"].delivery)

@@ -169,7 +169,7 @@ def test_a_forked_child_drops_the_client_unseen(centre: Simulator, anyio_backend
     statuses: list[int] = []
 
     async def close() -> None:
-        await clients[0].aclose()
+        await clients[1].aclose()  # the other one is dropped
 
     def in_the_child() -> None:
         with warnings.catch_warnings(record=True) as warned:
