@@ -286,6 +286,18 @@ def test_synchronous_face(auth, header, expected):
     assert (401, [True]) == (response.status_code, [value.startswith(expected) for value in seen])
 
 
+@pytest.mark.parametrize("name", ["cookie", "guid", "aksk"])
+def test_strategy_serves_synchronous_httpx(aicc, trust, name):
+    """A plain synchronous client performs the operations whose credential needs no I/O."""
+    service, method, path, body, make = OPERATIONS[name]
+    with httpx.Client(auth=make(aicc), verify=trust, trust_env=False) as client:
+        responses = [client.request(method, aicc.url(service) + path, json=body, headers=JSON) for _ in range(2)]
+
+    codes = [response.json().get("resultCode", response.json().get("retcode")) for response in responses]
+    assert ([200, 200], ["", ""]) == ([response.status_code for response in responses], [c.strip("02") for c in codes])
+    assert 2 == len(aicc.requests)
+
+
 def test_synchronous_replay():
     """A GUID that changed meanwhile is sent once more by a synchronous client."""
     auth = AgentGuid("old")
