@@ -42,12 +42,12 @@ class AuthTransport:
         on_head: Callable[[AnswerHead], None],
         idle_at_most: float = inf,
     ) -> Answer:
-        """Send a request as its flow asks, and give the last answer."""
+        """Send a request as its flow asks, and give the last answer to the request itself."""
         own = _to_httpx(request)
         flow = self._auth.async_auth_flow(own)
         try:
             outgoing = await _step(anext(flow), deadline)
-            answer: Answer | None = None
+            last: Answer | None = None  # of the request itself: no token's answer may pass for it
             while outgoing is not None:
                 is_own = _same(outgoing, own)
                 answer = await self._transport.exchange(
@@ -60,14 +60,16 @@ class AuthTransport:
                     idle_at_most=idle_at_most,
                 )
                 outgoing = await _step(flow.asend(_response(outgoing, answer)), deadline)
-                if is_own and answer.status not in _REFUSALS:
-                    return answer  # what was not refused for its credential is not sent again by itself
-                if is_own and outgoing is not None:
-                    # Refused, so what is sent from now on stands for itself.
-                    wire.left, wire.left_at = False, None
-            if answer is None:
-                raise Fault(Reason.INTERNAL, "the auth flow gave no request")
-            return answer
+                if is_own:
+                    last = answer
+                    if answer.status not in _REFUSALS:
+                        break  # what was not refused for its credential is not sent again by itself
+                    if outgoing is not None:
+                        # Refused, so what is sent from now on stands for itself.
+                        wire.left, wire.left_at = False, None
+            if last is None:
+                raise Fault(Reason.INTERNAL, "the auth flow ended without sending the request")
+            return last
         finally:
             await flow.aclose()
 

@@ -81,6 +81,25 @@ async def test_a_flow_of_the_users_own_dials_once(auth: httpx.Auth, act: Act, re
     assert reason is outcome.error.reason
 
 
+class Unfinished(httpx.Auth):
+    """Fetches a token, and never sends the request."""
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        yield httpx.Request("GET", request.url.join("/token"))
+
+
+async def test_a_tokens_answer_is_not_taken_for_the_calls() -> None:
+    """A flow that ends after its own request has sent no call, whatever that request was answered."""
+    async with (
+        scripted([answer(SUCCESS["create_call"])]) as server,
+        Client(fabric=Service(server.url, auth=Unfinished())) as client,
+    ):
+        outcome = await client.send(CALL)
+
+    assert ["GET"] == [arrived.method for arrived in server.received]
+    assert Delivery.NOT_SENT is outcome.delivery
+
+
 async def test_a_flow_of_the_users_own_obeys_the_deadline() -> None:
     """What an auth flow awaits is inside the deadline, and nothing was sent by then."""
     async with scripted([close]) as server:
