@@ -4,7 +4,6 @@ Make a `Client`, await its operations. Each one gives what the service gave, or 
 says what is known of delivery: `NotSentError`, `RejectedError`, `DeliveryUnknownError`.
 """
 
-from aiocc.call.admission import Rate
 from aiocc.client import Client
 from aiocc.delivery import Attempt, Delivery, Phase, Reason
 from aiocc.endpoints.click_to_dial import ClickToDial, DialReceipt, MediaAbility
@@ -40,6 +39,7 @@ from aiocc.errors import (
 from aiocc.options import Service
 from aiocc.outcome import Outcome
 from aiocc.protocol.limits import AnswerLimits, PoolLimits, Timeouts
+from aiocc.protocol.pace import Rate
 from aiocc.protocol.retry import RetryPolicy
 from aiocc.scopes.callers import Agent, Visitor
 from aiocc.scopes.notes import Note, NoteRun, Report

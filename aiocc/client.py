@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -16,6 +16,7 @@ from aiocc.call.admission import Admission
 from aiocc.call.desk import Desk
 from aiocc.call.explain import Explanation, explain
 from aiocc.call.foreign_auth import AuthTransport
+from aiocc.call.hooks import Hooks
 from aiocc.call.line import NO_OPTIONS, CallOptions, Line, Target, Traffic
 from aiocc.call.renewal import Renewals
 from aiocc.endpoints.click_to_dial import click_to_dial
@@ -26,6 +27,7 @@ from aiocc.endpoints.obs_result_codes import obs_result_codes
 from aiocc.endpoints.send_note import MAX_AGENT_ID, MIN_AGENT_ID
 from aiocc.environment import SERVICES, AgentSettings, agent_from, services_from, url_variable
 from aiocc.errors import ClientClosedError, ConfigurationError, InvalidRequestError
+from aiocc.hooks import Hook
 from aiocc.options import Headers, Service, headers_option
 from aiocc.outcome import Outcome
 from aiocc.protocol.checks import is_number, is_seconds, kind, refuse
@@ -49,6 +51,9 @@ ISALES_CONCURRENCY = 10
 TOKEN_LANE = 4
 """Token requests of one service at once, besides its calls."""
 
+POLL_LANE = 10_000
+"""Long polls at the gateway at once, besides its calls: one for each agent that is signed in here."""
+
 CLIENT_HEADERS = (
     ("User-Agent", f"aiocc/{__version__}"),
     ("Accept", "*/*"),
@@ -67,6 +72,7 @@ class Client:
         gateway: CC-Gateway: what signed-in agents do; agents bring their own credential.
         isales: CC-iSales.
         fabric: API Fabric.
+        hooks: Told what happens, as the events of `aiocc.hooks`.
     """
 
     def __init__(
@@ -76,6 +82,7 @@ class Client:
         gateway: Service | None = None,
         isales: Service | None = None,
         fabric: Service | None = None,
+        hooks: Iterable[Hook] = (),
     ) -> None:
         given = {"webadapter": webadapter, "gateway": gateway, "isales": isales, "fabric": fabric}
         for name, service in given.items():
@@ -83,28 +90,31 @@ class Client:
                 raise ConfigurationError(f"{name} must be a Service, not {kind(service)}")
         self._services = {name: service for name, service in given.items() if service is not None}
         self._desk = Desk(self._open_line)
-        self._options = NO_OPTIONS
+        self._hooks = Hooks(hooks)
+        self._options = evolve(NO_OPTIONS, hooks=self._hooks) if self._hooks else NO_OPTIONS
         self._agents: dict[int, AgentGuid] = {}
         self._own_agent = AgentSettings()
         self._is_view = False
 
     @classmethod
     @conceal
-    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
+    def from_env(cls, environ: Mapping[str, str] | None = None, *, hooks: Iterable[Hook] = ()) -> Self:
         """Make a client from environment variables, `AIOCC_WEBADAPTER_URL` and so on.
 
         Args:
             environ: In place of `os.environ`.
+            hooks: As the client's own.
 
         Raises:
             ConfigurationError: No service is configured, or one only in part; names the variables.
         """
-        return cls._from(os.environ if environ is None else environ)
+        return cls._from(os.environ if environ is None else environ, hooks)
 
     @classmethod
     @conceal
-    def _from(cls, environ: Mapping[str, str]) -> Self:
-        client = cls(**services_from(environ))
+    def _from(cls, environ: Mapping[str, str], hooks: Iterable[Hook]) -> Self:
+        found = services_from(environ)
+        client = cls(**{name: found.get(name) for name in SERVICES}, hooks=hooks)
         client._own_agent = agent_from(environ)
         return client
 
@@ -283,6 +293,8 @@ class Client:
         deadline: float | None = None,
         retry: RetryPolicy | None = None,
         headers: Headers = (),
+        hooks: Iterable[Hook] = (),
+        bulk: bool | None = None,
     ) -> Client:
         """Give a view of this client with other options; it shares everything and owns nothing.
 
@@ -290,6 +302,8 @@ class Client:
             deadline: Seconds for each call, in place of `Timeouts(total=...)`.
             retry: In place of the service's.
             headers: Added to every request.
+            hooks: Told of this view's calls, besides those of the client.
+            bulk: Whether its calls are one of many, which may wait: other calls go before them.
 
         Raises:
             ConfigurationError: An option cannot be used.
@@ -298,6 +312,8 @@ class Client:
             raise ConfigurationError(f"deadline must be a number of seconds, not {kind(deadline)}")
         if retry is not None and not isinstance(retry, RetryPolicy):
             raise ConfigurationError(f"retry must be a RetryPolicy, not {kind(retry)}")
+        if bulk is not None and not isinstance(bulk, bool):
+            raise ConfigurationError(f"bulk must be True or False, not {kind(bulk)}")
         view = object.__new__(type(self))
         view.__dict__.update(self.__dict__)
         view._is_view = True
@@ -305,6 +321,8 @@ class Client:
             deadline=deadline if deadline is not None else self._options.deadline,
             retry=retry if retry is not None else self._options.retry,
             headers=self._options.headers + headers_option(headers),
+            hooks=self._options.hooks.and_also(hooks),
+            bulk=bulk if bulk is not None else self._options.bulk,
         )
         return view
 
@@ -349,8 +367,12 @@ class Client:
             name=name,
             target=_target(service),
             client_headers=CLIENT_HEADERS,
-            transport=_transport(service),
-            admission=Admission(min(wished, ceiling), max_wait=service.timeouts.queue, rate=service.rate),
+            transport=_transport(service, polled=name == "gateway"),
+            admission=Admission(
+                min(wished, ceiling), max_wait=service.timeouts.queue, rate=service.rate, limiter=service.limiter
+            ),
+            poll_lane=Admission(POLL_LANE, max_wait=service.timeouts.queue),
+            hooks=self._hooks,
             token_lane=Admission(TOKEN_LANE, max_wait=service.timeouts.token),
             renewals=renewals,
             timeouts=service.timeouts,
@@ -375,16 +397,17 @@ def _target(service: Service) -> Target:
     return Target(service.origin, service.prefix, (*own, *((name, value.reveal()) for name, value in service.headers)))
 
 
-def _transport(service: Service) -> Transport:
-    transport = _bare_transport(service)
+def _transport(service: Service, *, polled: bool) -> Transport:
+    transport = _bare_transport(service, polled=polled)
     if service.auth is None or own_strategy(service.auth) is not None:
         return transport
     return AuthTransport(transport, service.auth)
 
 
-def _bare_transport(service: Service) -> Transport:
+def _bare_transport(service: Service, *, polled: bool) -> Transport:
     if service.transport is not None:
         return ForeignTransport(service.transport, server_name=service.server_name)
-    # Token requests have a lane of their own, so they must find connections when calls hold all of theirs.
-    pool = evolve(service.pool, max_connections=service.pool.max_connections + TOKEN_LANE)
+    # Token requests and polls have lanes of their own: they must find connections when calls hold all of theirs.
+    besides = TOKEN_LANE + (POLL_LANE if polled else 0)
+    pool = evolve(service.pool, max_connections=service.pool.max_connections + besides)
     return PoolTransport(pool, service.tls, own=service.origin)

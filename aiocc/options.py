@@ -12,10 +12,11 @@ import attrs
 import httpx
 from attrs import field, frozen
 
-from aiocc.call.admission import Rate
+from aiocc.call.limiter import Limiter
 from aiocc.errors import ConfigurationError
 from aiocc.protocol.limits import AnswerLimits, PoolLimits, Timeouts, optional_positive_whole
 from aiocc.protocol.messages import Origin, parse_url
+from aiocc.protocol.pace import Rate
 from aiocc.protocol.retry import RetryPolicy
 from aiocc.secret import Secret, conceal
 from aiocc.transport.tls import TLS
@@ -57,6 +58,13 @@ def _a(*classes: type) -> Callable[[object, attrs.Attribute[Any], object], None]
     return check
 
 
+def _limiter(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and not (
+        callable(getattr(value, "acquire", None)) and callable(getattr(value, "release", None))
+    ):
+        raise ConfigurationError(f"{attribute.name} must have acquire and release, as Limiter says, not {_kind(value)}")
+
+
 @frozen(init=False, kw_only=True)
 class Service:
     """One of the four services: where it is, how to authenticate, what it may cost.
@@ -71,6 +79,7 @@ class Service:
         retry: What is repeated by itself.
         concurrency: Calls on their way at once; None for as many as connections, or 10 at iSales, as its page advises.
         rate: How often calls may go; None for as often as they come.
+        limiter: A limit kept with other clients, asked after the two above; None for none.
         tls: How the host proves who it is, or an `ssl.SSLContext`.
         transport: Any `httpx.AsyncBaseTransport` in place of the pool; it stays the caller's to close.
         insecure_http: Allow http to more than a literal loopback address.
@@ -85,6 +94,7 @@ class Service:
     retry: RetryPolicy = field(validator=_a(RetryPolicy))
     concurrency: int | None = field(default=None, validator=optional_positive_whole)
     rate: Rate | None = field(default=None, validator=_a(Rate, NoneType))
+    limiter: Limiter | None = field(default=None, validator=_limiter)
     tls: TLS | ssl.SSLContext = field(validator=_a(TLS, ssl.SSLContext))
     transport: httpx.AsyncBaseTransport | None = field(default=None, validator=_a(httpx.AsyncBaseTransport, NoneType))
     insecure_http: bool = field(default=False, validator=_a(bool))
@@ -104,6 +114,7 @@ class Service:
         retry: RetryPolicy | None = None,
         concurrency: int | None = None,
         rate: Rate | None = None,
+        limiter: Limiter | None = None,
         tls: TLS | ssl.SSLContext | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         insecure_http: bool = False,
@@ -127,6 +138,7 @@ class Service:
             retry=retry if retry is not None else RetryPolicy(),
             concurrency=concurrency,
             rate=rate,
+            limiter=limiter,
             tls=tls if tls is not None else TLS(),
             transport=transport,
             insecure_http=insecure_http,

@@ -12,7 +12,7 @@ import aiocc
 ROOT = Path(aiocc.__file__).parent
 
 FLOORS = {
-    "delivery": 0, "secret": 0, "errors": 0, "outcome": 0, "version": 0,
+    "delivery": 0, "secret": 0, "errors": 0, "outcome": 0, "hooks": 0, "version": 0,
     "protocol": 1,
     "auth": 2, "transport": 2,
     "call": 3,

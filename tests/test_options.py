@@ -7,11 +7,11 @@ import pytest
 
 from aiocc import Client, CreateCall, PoolLimits, RetryPolicy
 from aiocc.auth import AkSk, AppKey, CookieToken, Secret
-from aiocc.call.admission import Rate
 from aiocc.errors import ClientClosedError, ConfigurationError, InvalidRequestError
 from aiocc.options import Service, headers_option
 from aiocc.protocol.limits import AnswerLimits, Timeouts
 from aiocc.protocol.messages import Origin
+from aiocc.protocol.pace import Rate
 from aiocc.transport.tls import TLS
 
 URL = "https://10.10.10.2:18446"

@@ -2,61 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from typing import Final
 
 import anyio
-from attrs import define, field, frozen
+from attrs import define
 
+from aiocc.call.limiter import Limiter
 from aiocc.delivery import Reason
-from aiocc.protocol.limits import positive
 from aiocc.protocol.messages import Fault
+from aiocc.protocol.pace import Pace, Rate
 
 MAX_QUEUE: Final = 10_000
 """A queue holds at most this many calls; more would wait past any useful time."""
-
-
-@frozen
-class Rate:
-    """So many requests a second, evenly (GCRA), of which `burst` may go at once.
-
-    Attributes:
-        per_second: Requests a second.
-        burst: How many may go at once after a pause.
-    """
-
-    per_second: float = field(validator=positive)
-    burst: float = field(default=1, validator=positive, kw_only=True)
-
-
-class Pace:
-    """Gives each request the moment at which it may go, by the generic cell rate algorithm.
-
-    Args:
-        rate: What is allowed.
-    """
-
-    __slots__ = ("_ahead", "_interval", "_next")
-
-    def __init__(self, rate: Rate) -> None:
-        self._interval = 1 / rate.per_second
-        self._ahead = self._interval * (max(rate.burst, 1) - 1)
-        self._next = -math.inf
-
-    def reserve(self, now: float) -> float:
-        """Take the next place; gives the seconds to wait for it."""
-        arrival = max(self._next, now)
-        self._next = arrival + self._interval
-        return max(0.0, arrival - self._ahead - now)
-
-    def wait(self, now: float) -> float:
-        """Say what `reserve` would give, taking nothing."""
-        return max(0.0, self._next - self._ahead - now)
-
-    def give_back(self) -> None:
-        """Return a place that was not used."""
-        self._next -= self._interval
 
 
 @define(eq=False)
@@ -72,14 +30,19 @@ class Admission:
         slots: How many calls may be on their way at once.
         max_wait: Seconds that a call waits at most.
         rate: How often calls may go, None for as often as there are slots.
+        limiter: Asked last, with a slot in hand.
     """
 
-    def __init__(self, slots: int, *, max_wait: float, rate: Rate | None = None) -> None:
+    def __init__(
+        self, slots: int, *, max_wait: float, rate: Rate | None = None, limiter: Limiter | None = None
+    ) -> None:
         self._slots = slots
         self._free = slots
         self._max_wait = max_wait
         self._waiting: deque[_Waiter] = deque()
         self._pace = Pace(rate) if rate is not None else None
+        self._limiter = limiter
+        self._unhindered = rate is None and limiter is None
         self._closed = False
         self._closing: anyio.Event | None = None
 
@@ -95,7 +58,7 @@ class Admission:
 
     def admits_at_once(self) -> bool:
         """Take a slot without waiting, where that can be; false where `acquire` must be awaited."""
-        if self._free and self._pace is None and not self._waiting and not self._closed:
+        if self._free and self._unhindered and not self._waiting and not self._closed:
             self._free -= 1
             return True
         return False
@@ -104,7 +67,8 @@ class Admission:
         """Take a slot, waiting for it in turn.
 
         Raises:
-            Fault: QUEUE_FULL, QUEUE_TIMEOUT, DEADLINE where that is nearer, or CLIENT_CLOSED.
+            Fault: QUEUE_FULL, QUEUE_TIMEOUT, DEADLINE where that is nearer, CLIENT_CLOSED, or INTERNAL for a
+                limiter that raised.
         """
         if self._closed:
             raise Fault(Reason.CLIENT_CLOSED)
@@ -114,6 +78,8 @@ class Admission:
             await self._wait_in_turn(deadline)
         if self._pace is not None:
             await self._wait_for_pace(self._pace, deadline)
+        if self._limiter is not None:
+            await self._ask_limiter(self._limiter, deadline)
 
     def close(self) -> None:
         """Admit no more; the calls that wait end with CLIENT_CLOSED."""
@@ -124,7 +90,12 @@ class Admission:
             waiter.event.set()
 
     def release(self) -> None:
-        """Give a slot back; the longest waiting call has it next."""
+        """Give back what was acquired; the longest waiting call has the slot next."""
+        if self._limiter is not None:
+            self._limiter.release()
+        self._release_slot()
+
+    def _release_slot(self) -> None:
         if self._waiting and not self._closed:
             waiter = self._waiting.popleft()
             waiter.granted = True
@@ -156,7 +127,7 @@ class Admission:
 
     def _leave(self, waiter: _Waiter) -> None:
         if waiter.granted:
-            self.release()
+            self._release_slot()
         else:
             self._waiting.remove(waiter)
 
@@ -164,7 +135,7 @@ class Admission:
         now = anyio.current_time()
         delay = pace.wait(now)
         if now + delay > min(deadline, now + self._max_wait):
-            self.release()
+            self._release_slot()
             reason = Reason.DEADLINE if deadline < now + self._max_wait else Reason.QUEUE_TIMEOUT
             raise Fault(reason, f"the service's rate would have let it go in {delay:.1f} s")
         pace.reserve(now)
@@ -182,6 +153,21 @@ class Admission:
         finally:
             if not went:
                 pace.give_back()
-                self.release()
+                self._release_slot()
         if not went:
             raise Fault(Reason.CLIENT_CLOSED)
+
+    async def _ask_limiter(self, limiter: Limiter, deadline: float) -> None:
+        until = anyio.current_time() + self._max_wait
+        granted = False
+        fault = Fault(Reason.DEADLINE if deadline < until else Reason.QUEUE_TIMEOUT, "the limiter let it not go")
+        try:
+            with anyio.CancelScope(deadline=min(until, deadline)):
+                granted = await limiter.acquire(min(until, deadline))
+        except Exception as error:  # noqa: BLE001 - the user's limiter may raise anything
+            fault = Fault(Reason.INTERNAL, f"{type(error).__name__} in the limiter")
+        finally:
+            if not granted:
+                self._release_slot()
+        if not granted:
+            raise fault

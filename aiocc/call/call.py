@@ -14,6 +14,8 @@ import anyio.lowlevel
 
 from aiocc.auth.held import held_credential
 from aiocc.auth.strategy import Credential, Strategy
+from aiocc.call.admission import Admission
+from aiocc.call.hooks import CallTeller
 from aiocc.call.line import CallOptions, Line, Target
 from aiocc.call.record import Record, Tried
 from aiocc.delivery import Delivery, Phase, Reason
@@ -22,7 +24,7 @@ from aiocc.outcome import Outcome
 from aiocc.protocol.codec import encode_json
 from aiocc.protocol.evidence import without_answer
 from aiocc.protocol.messages import Answer, AnswerHead, Fault, WireRequest
-from aiocc.protocol.operation import Request, fill_path
+from aiocc.protocol.operation import Lane, Request, fill_path
 from aiocc.protocol.reading import Reading, open_answer
 from aiocc.protocol.retry import Ended, retry_after_seconds, wait_before_repeat
 
@@ -52,7 +54,7 @@ def perform(
 class _Call(Generic[T]):
     """One call on its way."""
 
-    __slots__ = ("base", "deadline", "line", "options", "policy", "record", "strategy")
+    __slots__ = ("base", "deadline", "line", "options", "policy", "record", "strategy", "teller")
 
     def __init__(self, request: Request[T], line: Line, strategy: Strategy | None, options: CallOptions) -> None:
         self.line = line
@@ -62,6 +64,7 @@ class _Call(Generic[T]):
         self.record: Record[T] = Record(request, request.operation, line.clock())
         self.deadline = self.record.clock
         self.base = build(request, line.target, options)
+        self.teller = CallTeller(options.hooks, self.record) if options.hooks else None
         if not self.policy.allowed_for(request.operation.effect):
             raise ConfigurationError(
                 f"{request.operation.name}: RetryPolicy(on_unknown='resend') could call people twice; "
@@ -70,20 +73,29 @@ class _Call(Generic[T]):
 
     async def run(self) -> Outcome[T]:
         """Attempt, and repeat what the rules allow."""
-        traffic = self.line.traffic
+        traffic, teller = self.line.traffic, self.teller
         traffic.enter()
         try:
-            if self._open_deadline():
+            spent = self._open_deadline()
+            if teller is not None:
+                teller.started(self.line.target.origin, self._lane(), self.deadline - self.record.clock)
+            if spent:
                 await anyio.lowlevel.checkpoint()
             outcome = await self._attempts()
-        except Exception:
+        except Exception as error:
+            if teller is not None:
+                teller.broken_off(error, Reason.INTERNAL, self.line.clock() - self.record.clock)
             raise
         except BaseException as stop:
             self._interrupted()
             stop.add_note(self.record.cancellation_note())
+            if teller is not None:
+                teller.broken_off(stop, Reason.CANCELLED, self.line.clock() - self.record.clock)
             raise
         finally:
             traffic.leave()
+        if teller is not None:
+            teller.finished(outcome)
         if log.isEnabledFor(logging.DEBUG):
             log.debug(
                 "%s %s %s in %.3f s, attempts: %d", self.record.operation.name, outcome.call_id, outcome.delivery,
@@ -97,22 +109,29 @@ class _Call(Generic[T]):
         while True:
             tried = await self._attempt(rejected)
             now = self.line.clock()
-            if tried.reason is None:
-                return self._finish(tried, now)
-            if tried.verdict == "renew" and tried.delivery is Delivery.REJECTED and not renewals:
-                renewals += 1
-                rejected = tried.credential
-                continue
-            delay = self._wait_before_repeat(tried, len(self.record.tried) - renewals)
+            done = self._finish(tried, now) if tried.reason is None else None
+            if self.teller is not None:
+                self.teller.attempt_ended(tried)
+            if done is not None:
+                return done
+            renews = tried.verdict == "renew" and tried.delivery is Delivery.REJECTED and not renewals
+            delay = 0.0 if renews else self._wait_before_repeat(tried, len(self.record.tried) - renewals)
             if delay is None or now + delay >= self.deadline:
                 return self.record.failed(now - self.record.clock)
-            await anyio.sleep(delay)
+            if self.teller is not None:
+                self.teller.repeat_planned(tried, delay, renewed=renews)
+            if renews:
+                renewals += 1
+                rejected = tried.credential
+            else:
+                await anyio.sleep(delay)
 
     def _interrupted(self) -> None:
         """Settle the attempt that a cancellation ended."""
         tried = self.record.tried[-1] if self.record.tried else None
         if tried is not None and tried.reason is None and tried.reading is None:
             tried.reason = Reason.CANCELLED
+            tried.elapsed = self.line.clock() - tried.clock
             tried.delivery = without_answer(left=tried.wire.left)
 
     def _open_deadline(self) -> bool:
@@ -130,6 +149,8 @@ class _Call(Generic[T]):
         line = self.line
         tried = Tried(len(self.record.tried) + 1, line.clock())
         self.record.tried.append(tried)
+        if self.teller is not None:
+            self.teller.attempt_started(tried)
         try:
             if tried.clock >= self.deadline:
                 raise Fault(Reason.DEADLINE)  # noqa: TRY301 - where every fault of an attempt goes
@@ -139,12 +160,13 @@ class _Call(Generic[T]):
                     await self._obtain_credential(tried, self.strategy, rejected)
             if tried.reason is None:
                 tried.wire.phase = Phase.QUEUE
-                if not line.admission.admits_at_once():
-                    await line.admission.acquire(self.deadline)
+                queue = line.queue(self.record.operation)
+                if not queue.admits_at_once():
+                    await self._wait_for_admission(tried, queue)
                 try:
                     answer = await self._exchange(tried)
                 finally:
-                    line.admission.release()
+                    queue.release()
                 self._read(tried, answer)
         except Fault as fault:
             tried.reason, tried.detail = fault.reason, fault.detail
@@ -152,12 +174,27 @@ class _Call(Generic[T]):
         tried.elapsed = line.clock() - tried.clock
         return tried
 
+    async def _wait_for_admission(self, tried: Tried, queue: Admission) -> None:
+        since = self.line.clock()
+        try:
+            await queue.acquire(self.deadline)
+        finally:
+            tried.queue_wait = self.line.clock() - since
+
+    def _lane(self) -> Lane:
+        lane = self.record.operation.lane
+        return Lane.BULK if self.options.bulk and lane is Lane.CALL else lane
+
     async def _obtain_credential(self, tried: Tried, strategy: Strategy, rejected: Credential | None) -> None:
         """Fetch a credential, or begin to fetch the next one while this one serves."""
         tried.wire.phase = Phase.CREDENTIAL
         credential = tried.credential
         if credential is None:
-            credential = await self._ask_for_credential(tried, strategy, rejected)
+            since = self.line.clock()
+            try:
+                credential = await self._ask_for_credential(tried, strategy, rejected)
+            finally:
+                tried.credential_wait = self.line.clock() - since
         elif credential.due:
             await self.line.renewals.renew_ahead(self.line, strategy, credential)
         if credential is rejected and rejected is not None:
@@ -183,7 +220,7 @@ class _Call(Generic[T]):
             sent,
             tried.wire,
             deadline=self.deadline,
-            timeouts=line.timeouts,
+            timeouts=line.times(self.record.operation),
             limits=line.limits,
             on_head=_nothing if strategy is None else partial(strategy.observe, sent),
             idle_at_most=self._idle_at_most(),

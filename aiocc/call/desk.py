@@ -77,6 +77,7 @@ class Desk:
         for line in lines.values():
             line.admission.close()
             line.token_lane.close()
+            line.poll_lane.close()
         try:
             if self._traffic.count:
                 self._traffic.none_left = anyio.Event()

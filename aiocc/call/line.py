@@ -6,14 +6,15 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 import anyio
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from aiocc.call.admission import Admission
+from aiocc.call.hooks import NO_HOOKS, Hooks
 from aiocc.call.renewal import Renewals
 from aiocc.outcome import Outcome
 from aiocc.protocol.limits import AnswerLimits, Timeouts
 from aiocc.protocol.messages import Origin
-from aiocc.protocol.operation import Operation, Request
+from aiocc.protocol.operation import Lane, Operation, Request
 from aiocc.protocol.retry import RetryPolicy
 from aiocc.transport.interface import Transport
 
@@ -83,9 +84,11 @@ class Line:
         transport: Over which requests go.
         admission: Where calls wait.
         token_lane: Where token requests wait.
+        poll_lane: Where long polls wait.
         renewals: Where credentials come from.
         clock: The event loop's.
         traffic: Where calls on their way are counted.
+        hooks: Told of what is no single call's.
     """
 
     name: str
@@ -94,12 +97,22 @@ class Line:
     transport: Transport
     admission: Admission
     token_lane: Admission
+    poll_lane: Admission
     renewals: Renewals
     timeouts: Timeouts
     limits: AnswerLimits
     retry: RetryPolicy
     clock: Callable[[], float]
     traffic: Traffic
+    hooks: Hooks = NO_HOOKS
+
+    def queue(self, operation: Operation[Any]) -> Admission:
+        """Give the queue in which an operation's requests wait."""
+        return self.poll_lane if operation.lane is Lane.POLL else self.admission
+
+    def times(self, operation: Operation[Any]) -> Timeouts:
+        """Give the time-outs of an operation's requests."""
+        return self.timeouts if operation.read <= self.timeouts.read else evolve(self.timeouts, read=operation.read)
 
 
 @frozen(kw_only=True)
@@ -110,11 +123,15 @@ class CallOptions:
         deadline: Seconds for each call, in place of `Timeouts.total`.
         retry: In place of the service's.
         headers: Added to every request.
+        hooks: Told of the calls.
+        bulk: The calls are one of many, which may wait for others.
     """
 
     deadline: float | None = None
     retry: RetryPolicy | None = None
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    hooks: Hooks = NO_HOOKS
+    bulk: bool = False
 
 
 NO_OPTIONS = CallOptions()

@@ -73,6 +73,8 @@ class Tried:
     cause: Exception | None = None
     retry_after: float | None = None
     elapsed: float = 0.0
+    credential_wait: float = 0.0
+    queue_wait: float = 0.0
 
     def attempt(self) -> Attempt:
         """Make the value that users see."""

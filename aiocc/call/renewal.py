@@ -20,6 +20,7 @@ from aiocc.auth.strategy import Credential, Strategy
 from aiocc.call.host import Host
 from aiocc.delivery import Reason
 from aiocc.errors import CredentialError
+from aiocc.hooks import CredentialRenewed
 from aiocc.protocol.evidence import without_answer
 from aiocc.protocol.messages import Answer, AnswerHead, Fault, Origin, Wire, WireRequest
 from aiocc.protocol.operation import Effect
@@ -126,7 +127,7 @@ class Renewals:
 
     async def _fly(self, state: _State, flight: _Flight) -> None:
         line, strategy = flight.line, flight.strategy
-        limit = line.timeouts.token
+        limit, began = line.timeouts.token, line.clock()
         try:
             with anyio.CancelScope(deadline=line.clock() + limit):
                 fetch = LineFetch(line, self, flight.at)
@@ -139,6 +140,9 @@ class Renewals:
             _land(state, flight)
         if flight.error is None:
             state.worked()
+            if line.hooks:
+                elapsed = line.clock() - began
+                line.hooks.tell(CredentialRenewed(service=line.name, strategy=type(strategy).__name__, elapsed=elapsed))
         else:
             state.failed(own_error(strategy, flight.error), line.clock())
             assert state.failure is not None

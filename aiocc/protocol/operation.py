@@ -47,6 +47,19 @@ class Effect(StrEnum):
         return self in (Effect.CALL, Effect.CHANGE)
 
 
+class Lane(StrEnum):
+    """Where a request waits for its turn, so that what takes long or comes in masses delays nothing else."""
+
+    CALL = "call"
+    """The service's slots."""
+
+    BULK = "bulk"
+    """The same slots, but for those that are kept for calls; and calls that wait go first."""
+
+    POLL = "poll"
+    """Slots of its own: for a request that the server holds until it has something to say."""
+
+
 @frozen(kw_only=True, eq=False)
 class Operation(Generic[T]):
     """One remote operation.
@@ -64,6 +77,9 @@ class Operation(Generic[T]):
         content_type: As its page fixes it.
         page: The vendor's page.
         status_advice: What the page says to do about an HTTP status.
+        lane: Where its requests wait for their turn.
+        read: Seconds that the service may take for an answer as a matter of course: a `Timeouts(read=...)` below is
+            raised to it. The deadline stays above it.
     """
 
     name: str
@@ -78,6 +94,8 @@ class Operation(Generic[T]):
     content_type: str = JSON_UTF8
     page: str = ""
     status_advice: Mapping[int, str] = field(factory=dict, repr=False)
+    lane: Lane = Lane.CALL
+    read: float = 0.0
 
 
 class Request(Generic[T]):

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 from aiocc.auth.agent_guid import AgentGuid
 from aiocc.auth.strategy import Strategy
-from aiocc.call.admission import Rate
 from aiocc.call.desk import Desk
 from aiocc.call.line import CallOptions
 from aiocc.endpoints.click_to_dial import click_to_dial
@@ -18,6 +17,7 @@ from aiocc.errors import InvalidRequestError
 from aiocc.outcome import Outcome
 from aiocc.protocol.envelope import EnvelopeRule
 from aiocc.protocol.operation import Request
+from aiocc.protocol.pace import Rate
 from aiocc.scopes.notes import Note, NoteRun, OnInvalid, Report
 
 T = TypeVar("T")

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import anyio
 from attrs import field, frozen
 
-from aiocc.call.admission import Pace, Rate
 from aiocc.delivery import Delivery
 from aiocc.endpoints.send_note import MAX_NOTE_BYTES, MAX_RECEIVERS, NoteReceipt, SendNote
 from aiocc.errors import CallError, InvalidRequestError
 from aiocc.outcome import Outcome
 from aiocc.protocol.checks import is_number, kind, refuse, text, utf8_text
+from aiocc.protocol.pace import Pace, Rate
 
 if TYPE_CHECKING:
     from aiocc.scopes.callers import Agent

@@ -6,10 +6,10 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from aiocc.call.admission import MAX_QUEUE, Admission, Pace, Rate
+from aiocc.call.admission import MAX_QUEUE, Admission
 from aiocc.delivery import Reason
-from aiocc.errors import ConfigurationError
 from aiocc.protocol.messages import Fault
+from aiocc.protocol.pace import Rate
 
 LONG = 30.0
 SOON = 0.005
@@ -241,47 +241,6 @@ async def test_closed_queue_grants_no_slot():
     assert ({"waiting": Reason.CLIENT_CLOSED}, 0) == (calls.ended, admission.active)
 
 
-@pytest.mark.parametrize(
-    ("rate", "asked", "expected"),
-    [
-        (Rate(10), [0, 0, 0], [0.0, 0.1, 0.2]),
-        (Rate(10), [0, 0.05, 1, 1], [0.0, 0.05, 0.0, 0.1]),
-        (Rate(10, burst=3), [0, 0, 0, 0, 0], [0.0, 0.0, 0.0, 0.1, 0.2]),
-        (Rate(10, burst=3), [0, 0, 0, 0.1, 0.1], [0.0, 0.0, 0.0, 0.0, 0.1]),
-        (Rate(10, burst=2), [0, 0, 100, 100, 100], [0.0, 0.0, 0.0, 0.0, 0.1]),
-        (Rate(0.5), [0, 0], [0.0, 2.0]),
-        (Rate(10, burst=0.5), [0, 0], [0.0, 0.1]),
-        (Rate(10), [-50, -50], [0.0, 0.1]),
-    ],
-)
-def test_pace(rate, asked, expected):
-    """So many a second, evenly, of which a burst may go at once after a pause, and no more after a longer one."""
-    pace = Pace(rate)
-    foretold, given = [], []
-    for now in asked:
-        foretold.append(pace.wait(now))
-        given.append(pace.reserve(now))
-
-    assert (pytest.approx(expected), pytest.approx(expected)) == (given, foretold)
-
-
-def test_place_is_given_back():
-    """A place that was not used is the next one's."""
-    pace = Pace(Rate(10))
-    pace.reserve(0.0)
-    pace.reserve(0.0)
-    pace.give_back()
-
-    assert pytest.approx(0.1) == pace.wait(0.0)
-
-
-@pytest.mark.parametrize("fields", [{"per_second": 0}, {"per_second": math.inf}, {"per_second": 1, "burst": 0}])
-def test_rate_refuses(fields):
-    """A rate that lets nothing through, or everything, is refused when it is made."""
-    with pytest.raises(ConfigurationError, match=r"^Rate\."):
-        Rate(**fields)
-
-
 async def test_call_waits_for_its_moment():
     """A call that comes too early keeps its slot while it waits, and then goes."""
     early, ready = (Admission(5, max_wait=LONG, rate=Rate(per_second)) for per_second in (0.1, 1 / SOON))
@@ -340,3 +299,75 @@ async def test_close_ends_the_wait_for_a_moment():
             admission.close()
 
     assert ({"early": Reason.CLIENT_CLOSED}, [], 1) == (calls.ended, calls.granted, admission.active)
+
+
+class Gate:
+    """A limiter that lets through, or not, as it is told; keeps what it was asked."""
+
+    def __init__(self, answer: object = True) -> None:
+        self.answer = answer
+        self.asked: list[float] = []
+        self.taken = 0
+
+    async def acquire(self, deadline: float) -> bool:
+        self.asked.append(deadline)
+        await anyio.lowlevel.checkpoint()
+        if self.answer is None:
+            await anyio.sleep_forever()
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        self.taken += bool(self.answer)
+        return bool(self.answer)
+
+    def release(self) -> None:
+        self.taken -= 1
+
+
+async def test_limiter_is_asked_with_a_slot_in_hand():
+    """A limiter sees only what the local ceiling has let through, and hears the end of what it let through."""
+    gate = Gate()
+    admission = Admission(1, max_wait=LONG, limiter=gate)
+
+    async with anyio.create_task_group() as tasks:
+        calls = Calls(admission, tasks)
+        await calls.start("a", "b")
+        found = (calls.granted.copy(), len(gate.asked), gate.taken, admission.admits_at_once())
+        calls.go_on.set()
+
+    assert ((["a"], 1, 1, False), ["a", "b"]) == (found, calls.granted)
+    assert (2, 0, 0) == (len(gate.asked), gate.taken, admission.active)
+
+
+@pytest.mark.parametrize(
+    ("answer", "ahead", "expected"),
+    [
+        (False, LONG, Reason.QUEUE_TIMEOUT),
+        (False, 1.0, Reason.DEADLINE),
+        (None, SOON, Reason.DEADLINE),
+        (KeyError("x"), LONG, Reason.INTERNAL),
+    ],
+    ids=["no", "no, and the deadline is near", "too late", "raises"],
+)
+async def test_limiter_that_lets_nothing_through(answer, ahead, expected):
+    """What a limiter does not let through, in time or by its error, holds neither slot nor place."""
+    gate = Gate(answer)
+    admission = Admission(1, max_wait=5.0, limiter=gate)
+    now = anyio.current_time()
+
+    reason = await reason_of(admission, now + ahead)
+
+    assert (expected, 0, 0) == (reason, admission.active, gate.taken)
+    assert pytest.approx(now + min(ahead, 5.0), abs=1.0) == gate.asked[0]
+
+
+async def test_cancelled_while_the_limiter_decides():
+    """Row 63: a call that is cancelled while a limiter decides gives its slot back."""
+    admission = Admission(1, max_wait=LONG, limiter=Gate(None))
+
+    async with anyio.create_task_group() as tasks:
+        calls = Calls(admission, tasks)
+        await calls.start("a")
+        active = admission.active
+        calls.scopes["a"].cancel()
+
+    assert (1, 0, {}) == (active, admission.active, calls.ended)
