@@ -131,6 +131,7 @@ async def test_a_cancelled_call_is_told_as_well() -> None:
     async with scripted([silent]) as server, client_of(server.url) as client, anyio.create_task_group() as group:
         group.start_soon(client.with_options(hooks=[events.append]).send, MESSAGE)
         await server.until_received()
+        await anyio.sleep(0.005)  # uvloop's clock has milliseconds
         group.cancel_scope.cancel()
 
     assert ["CallStarted", "AttemptStarted", "AttemptEnded", "CallFinished"] == kinds(events)
