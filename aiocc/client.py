@@ -19,6 +19,7 @@ from aiocc.call.foreign_auth import AuthTransport
 from aiocc.call.hooks import Hooks
 from aiocc.call.line import NO_OPTIONS, CallOptions, Line, Target, Traffic
 from aiocc.call.renewal import Renewals
+from aiocc.call.stats import ServiceStats
 from aiocc.endpoints.click_to_dial import click_to_dial
 from aiocc.endpoints.create_call import create_call
 from aiocc.endpoints.generic import Pairs, Scalar, ServiceRequest, service_request
@@ -135,6 +136,13 @@ class Client:
         """
         if not self._is_view:
             await self._desk.aclose()
+
+    def stats(self) -> Mapping[str, ServiceStats]:
+        """Say what each service holds now: its slots, queues, connections, and whether its host is worth a try.
+
+        A service that was not used yet in this event loop is missing.
+        """
+        return self._desk.stats()
 
     async def send(self, request: Request[T]) -> Outcome[T]:
         """Perform a request, and give what became of it as a value.

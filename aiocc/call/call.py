@@ -15,18 +15,20 @@ import anyio.lowlevel
 from aiocc.auth.held import held_credential
 from aiocc.auth.strategy import Credential, Strategy
 from aiocc.call.admission import Admission
+from aiocc.call.budget import Payment
 from aiocc.call.hooks import CallTeller
 from aiocc.call.line import CallOptions, Line, Target
 from aiocc.call.record import Record, Tried
 from aiocc.delivery import Delivery, Phase, Reason
 from aiocc.errors import ConfigurationError, CredentialError
 from aiocc.outcome import Outcome
+from aiocc.protocol.breaker import REFUSALS
 from aiocc.protocol.codec import encode_json
 from aiocc.protocol.evidence import without_answer
 from aiocc.protocol.messages import Answer, AnswerHead, Fault, WireRequest
 from aiocc.protocol.operation import Lane, Request, fill_path
 from aiocc.protocol.reading import Reading, open_answer
-from aiocc.protocol.retry import Ended, retry_after_seconds, wait_before_repeat
+from aiocc.protocol.retry import Ended, retry_after_seconds, throttle_window, wait_before_repeat
 
 T = TypeVar("T")
 
@@ -34,6 +36,11 @@ log: logging.Logger = logging.getLogger("aiocc")
 
 JUST_USED = 1.0
 """Seconds within which an idle connection has surely not gone stale."""
+
+LONGEST_HOLD = 1.0
+"""Seconds for which an answer that asks to slow down holds all calls of its service. Who asks for more is asked again:
+one key may be throttled and another not.
+"""
 
 _MOMENT = 0.05
 """Seconds by which a call ends before a nearer scope of the caller's; a tenth of the time left, where that is less."""
@@ -54,7 +61,7 @@ def perform(
 class _Call(Generic[T]):
     """One call on its way."""
 
-    __slots__ = ("base", "deadline", "line", "options", "policy", "record", "strategy", "teller")
+    __slots__ = ("base", "deadline", "line", "options", "paid", "policy", "record", "strategy", "teller")
 
     def __init__(self, request: Request[T], line: Line, strategy: Strategy | None, options: CallOptions) -> None:
         self.line = line
@@ -63,6 +70,7 @@ class _Call(Generic[T]):
         self.policy = options.retry or line.retry
         self.record: Record[T] = Record(request, request.operation, line.clock())
         self.deadline = self.record.clock
+        self.paid: Payment | None = None
         self.base = build(request, line.target, options)
         self.teller = CallTeller(options.hooks, self.record) if options.hooks else None
         if not self.policy.allowed_for(request.operation.effect):
@@ -115,8 +123,8 @@ class _Call(Generic[T]):
             if done is not None:
                 return done
             renews = tried.verdict == "renew" and tried.delivery is Delivery.REJECTED and not renewals
-            delay = 0.0 if renews else self._wait_before_repeat(tried, len(self.record.tried) - renewals)
-            if delay is None or now + delay >= self.deadline:
+            delay = 0.0 if renews else self._wait_before_repeat(tried, len(self.record.tried) - renewals, now)
+            if delay is None:
                 return self.record.failed(now - self.record.clock)
             if self.teller is not None:
                 self.teller.repeat_planned(tried, delay, renewed=renews)
@@ -147,71 +155,99 @@ class _Call(Generic[T]):
     async def _attempt(self, rejected: Credential | None) -> Tried:
         """Try once: credential, slot, apply, exchange, read. Gives what it has shown."""
         line = self.line
-        tried = Tried(len(self.record.tried) + 1, line.clock())
+        tried = Tried(len(self.record.tried) + 1, line.clock(), rejected)
         self.record.tried.append(tried)
         if self.teller is not None:
             self.teller.attempt_started(tried)
         try:
-            if tried.clock >= self.deadline:
-                raise Fault(Reason.DEADLINE)  # noqa: TRY301 - where every fault of an attempt goes
+            self._check_deadline(tried.clock)
+            if line.breaker.tripped:
+                line.breaker.check(tried.clock)
             if self.strategy is not None:
                 tried.credential = held_credential(self.strategy, rejected)
                 if tried.credential is None or tried.credential.renew_at is not None:
-                    await self._obtain_credential(tried, self.strategy, rejected)
+                    await self._obtain_credential(tried, self.strategy)
             if tried.reason is None:
                 tried.wire.phase = Phase.QUEUE
                 queue = line.queue(self.record.operation)
-                if not queue.admits_at_once():
+                if not queue.admits_at_once(bulk=self.options.bulk):
                     await self._wait_for_admission(tried, queue)
                 try:
-                    answer = await self._exchange(tried)
+                    if tried.credential_wait or tried.queue_wait:
+                        self._check_deadline(line.clock())
+                    answer = await (self._probe(tried) if line.breaker.tripped else self._exchange(tried))
                 finally:
-                    queue.release()
+                    queue.release(bulk=self.options.bulk)
                 self._read(tried, answer)
         except Fault as fault:
             tried.reason, tried.detail = fault.reason, fault.detail
             tried.delivery = without_answer(left=tried.wire.left)
+            if fault.reason in REFUSALS and not tried.wire.left:
+                line.breaker.refused(line.clock())
+        if tried.wire.left and line.breaker.refusals:
+            line.breaker.connected()
         tried.elapsed = line.clock() - tried.clock
         return tried
+
+    def _check_deadline(self, now: float) -> None:
+        """Begin nothing that cannot end in time: a request that left would only become one of unknown fate.
+
+        Raises:
+            Fault: DEADLINE.
+        """
+        left = self.deadline - now
+        if left < self.line.timeouts.least:
+            raise Fault(Reason.DEADLINE, f"{max(left, 0.0) * 1000:.0f} ms left, too little for an attempt")
 
     async def _wait_for_admission(self, tried: Tried, queue: Admission) -> None:
         since = self.line.clock()
         try:
-            await queue.acquire(self.deadline)
+            await queue.acquire(self.deadline, bulk=self.options.bulk)
         finally:
             tried.queue_wait = self.line.clock() - since
+        if self.strategy is not None:
+            # A newer credential may have come in the meantime: the older one might be refused.
+            tried.credential = held_credential(self.strategy, tried.rejected) or tried.credential
 
     def _lane(self) -> Lane:
         lane = self.record.operation.lane
         return Lane.BULK if self.options.bulk and lane is Lane.CALL else lane
 
-    async def _obtain_credential(self, tried: Tried, strategy: Strategy, rejected: Credential | None) -> None:
+    async def _obtain_credential(self, tried: Tried, strategy: Strategy) -> None:
         """Fetch a credential, or begin to fetch the next one while this one serves."""
         tried.wire.phase = Phase.CREDENTIAL
         credential = tried.credential
         if credential is None:
             since = self.line.clock()
             try:
-                credential = await self._ask_for_credential(tried, strategy, rejected)
+                credential = await self._ask_for_credential(tried, strategy)
             finally:
                 tried.credential_wait = self.line.clock() - since
         elif credential.due:
             await self.line.renewals.renew_ahead(self.line, strategy, credential)
-        if credential is rejected and rejected is not None:
+        if credential is tried.rejected and credential is not None:
             # There is no other: the repeat would be refused as the first one was.
             tried.reason, tried.detail = Reason.CREDENTIAL_UNAVAILABLE, "no other credential than the refused one"
         tried.credential = credential
 
-    async def _ask_for_credential(
-        self, tried: Tried, strategy: Strategy, rejected: Credential | None
-    ) -> Credential | None:
+    async def _ask_for_credential(self, tried: Tried, strategy: Strategy) -> Credential | None:
         try:
             with anyio.CancelScope(deadline=self.deadline):
-                return await self.line.renewals.credential(self.line, strategy, rejected=rejected)
+                return await self.line.renewals.credential(self.line, strategy, rejected=tried.rejected)
         except CredentialError as error:
             tried.reason, tried.detail, tried.cause = error.reason, str(error), error
             return None
         raise Fault(Reason.DEADLINE)
+
+    async def _probe(self, tried: Tried) -> Answer:
+        """Exchange with a host that refused too many connections; others wait for what this one finds."""
+        breaker = self.line.breaker
+        breaker.check(self.line.clock())
+        breaker.begin_probe()
+        try:
+            return await self._exchange(tried)
+        finally:
+            breaker.end_probe()
 
     def _exchange(self, tried: Tried) -> Coroutine[Any, Any, Answer]:
         line, strategy = self.line, self.strategy
@@ -249,20 +285,42 @@ class _Call(Generic[T]):
         if reading.reason is not None:
             tried.learnt = self.strategy.held() if self.strategy is not None else None
             tried.retry_after = retry_after_seconds(answer.head.header("retry-after"), now=time.time())
+            if reading.reason is Reason.RATE_LIMITED:
+                self._slow_down(tried, reading.description)
         if self.strategy is not None and tried.sent is not None:
             tried.verdict = self.strategy.verdict(tried.sent, answer)
             if tried.verdict != "ok" and reading.reason is not None and reading.delivery is Delivery.REJECTED:
                 tried.reason = reading.reason if reading.reason is Reason.AGENT_SIGNED_OUT else Reason.UNAUTHORIZED
 
-    def _wait_before_repeat(self, tried: Tried, number: int) -> float | None:
+    def _slow_down(self, tried: Tried, description: str | None) -> None:
+        """Hold the calls of this service for a moment, as an answer asks; one after the other would be refused."""
+        if tried.retry_after is None:
+            tried.retry_after = throttle_window(description)
+        if tried.retry_after is not None:
+            until = self.line.clock() + min(tried.retry_after, LONGEST_HOLD)
+            self.line.queue(self.record.operation).hold(until)
+
+    def _wait_before_repeat(self, tried: Tried, number: int, now: float) -> float | None:
+        """Decide on a repeat, and pay for it: seconds until then, None for no repeat."""
         assert tried.reason is not None
         if tried.cause is not None:
             return None  # what could be repeated of it, was
         code = tried.reading.known if tried.reading is not None else None
         ended = Ended(number, tried.delivery, tried.reason, code, self.record.seen(tried.reason), tried.retry_after)
-        return wait_before_repeat(self.policy, self.record.operation.effect, ended)
+        if tried.delivery is Delivery.REJECTED and not ended.throttled:
+            self._answered()
+        delay = wait_before_repeat(self.policy, self.record.operation.effect, ended)
+        if delay is None or now + delay + self.line.timeouts.least > self.deadline:
+            return None
+        self.paid = self.line.budget.pay(ended, self.strategy)
+        return delay if self.paid is not None else None
+
+    def _answered(self) -> None:
+        self.line.budget.answered(self.strategy, self.paid)
+        self.paid = None
 
     def _finish(self, tried: Tried, now: float) -> Outcome[T]:
+        self._answered()
         elapsed = now - self.record.clock
         reading: Reading | None = tried.reading
         assert reading is not None

@@ -14,6 +14,7 @@ from aiocc.call.call import perform
 from aiocc.call.host import Host
 from aiocc.call.line import CallOptions, Line, Traffic
 from aiocc.call.renewal import Renewals
+from aiocc.call.stats import ServiceStats
 from aiocc.errors import ClientClosedError, ConfigurationError
 from aiocc.outcome import Outcome
 from aiocc.protocol.operation import Request
@@ -67,6 +68,10 @@ class Desk:
             assert self._renewals is not None
             line = self._lines[service] = self._open_line(service, self._place, self._renewals, self._traffic)
         return line
+
+    def stats(self) -> dict[str, ServiceStats]:
+        """Say what the lines hold; those that were not used yet in this event loop hold nothing."""
+        return {name: line.stats() for name, line in self._lines.items()}
 
     async def aclose(self) -> None:
         """Admit no more calls, let those on their way end within a grace time, close the lines. Idempotent."""

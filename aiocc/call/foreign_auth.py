@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from math import inf
 from typing import Final
 
@@ -13,6 +13,7 @@ from aiocc.delivery import Reason
 from aiocc.protocol.limits import AnswerLimits, Timeouts
 from aiocc.protocol.messages import DEFAULT_PORTS, Answer, AnswerHead, Fault, Origin, Wire, WireRequest
 from aiocc.transport.interface import Transport
+from aiocc.transport.pool import PoolStats
 
 _REFUSALS: Final = frozenset({401, 407})
 
@@ -72,6 +73,10 @@ class AuthTransport:
             return last
         finally:
             await flow.aclose()
+
+    def stats(self) -> Mapping[str, PoolStats]:
+        """Say what the transport holds."""
+        return self._transport.stats()
 
     async def aclose(self) -> None:
         """Close the transport."""

@@ -9,9 +9,12 @@ import anyio
 from attrs import define, evolve, field, frozen
 
 from aiocc.call.admission import Admission
+from aiocc.call.budget import Budget
 from aiocc.call.hooks import NO_HOOKS, Hooks
 from aiocc.call.renewal import Renewals
+from aiocc.call.stats import ServiceStats
 from aiocc.outcome import Outcome
+from aiocc.protocol.breaker import Breaker
 from aiocc.protocol.limits import AnswerLimits, Timeouts
 from aiocc.protocol.messages import Origin
 from aiocc.protocol.operation import Lane, Operation, Request
@@ -88,6 +91,8 @@ class Line:
         renewals: Where credentials come from.
         clock: The event loop's.
         traffic: Where calls on their way are counted.
+        budget: What repeats are paid from.
+        breaker: Whether the host is worth a try.
         hooks: Told of what is no single call's.
     """
 
@@ -104,11 +109,25 @@ class Line:
     retry: RetryPolicy
     clock: Callable[[], float]
     traffic: Traffic
+    budget: Budget = field(factory=Budget)
+    breaker: Breaker = field(factory=Breaker)
     hooks: Hooks = NO_HOOKS
 
     def queue(self, operation: Operation[Any]) -> Admission:
         """Give the queue in which an operation's requests wait."""
         return self.poll_lane if operation.lane is Lane.POLL else self.admission
+
+    def stats(self) -> ServiceStats:
+        """Say what is there."""
+        return ServiceStats(
+            calls=self.admission.stats(),
+            polls=self.poll_lane.stats(),
+            tokens=self.token_lane.stats(),
+            breaker=self.breaker.state(self.clock()),
+            refusals=self.breaker.refusals,
+            retry_quota=self.budget.service.left,
+            pools=self.transport.stats(),
+        )
 
     def times(self, operation: Operation[Any]) -> Timeouts:
         """Give the time-outs of an operation's requests."""

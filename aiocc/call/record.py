@@ -59,6 +59,7 @@ class Tried:
 
     number: int
     clock: float
+    rejected: Credential | None = None  # the one that this attempt must not use
     started: datetime = field(factory=lambda: datetime.now(UTC))
     wire: Wire = field(factory=Wire)
     delivery: Delivery = Delivery.NOT_SENT

@@ -200,7 +200,11 @@ class LineFetch:
                 reason, detail = fault.reason, fault.detail
             ended = Ended(number, without_answer(left=wire.left), reason, seen_before=reason in seen)
             delay = wait_before_repeat(line.retry, Effect.IDEMPOTENT, ended)
-            if delay is None or line.clock() + delay >= deadline:
+            if (
+                delay is None
+                or line.clock() + delay + line.timeouts.least > deadline
+                or not line.budget.pay(ended, None)
+            ):
                 break
             seen.add(reason)
             number += 1

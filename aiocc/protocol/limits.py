@@ -43,6 +43,7 @@ class Timeouts:
         read: Between two pieces of an answer, and for its first byte.
         token: For a credential to be fetched.
         total: For the whole call: credential, queue, all attempts and the waits between them.
+        least: An attempt with less time left than this is not begun: it could not end, and its fate would be unknown.
     """
 
     connect: float = field(default=5.0, validator=positive)
@@ -50,6 +51,7 @@ class Timeouts:
     read: float = field(default=15.0, validator=positive)
     token: float = field(default=10.0, validator=positive)
     total: float = field(default=30.0, validator=positive)
+    least: float = field(default=0.01, validator=positive)
 
 
 @frozen(kw_only=True)

@@ -42,9 +42,9 @@ class Pace:
         self._next = arrival + self._interval
         return max(0.0, arrival - self._ahead - now)
 
-    def wait(self, now: float) -> float:
-        """Say what `reserve` would give, taking nothing."""
-        return max(0.0, self._next - self._ahead - now)
+    def wait(self, now: float, before: int = 0) -> float:
+        """Say what `reserve` would give after so many others, taking nothing."""
+        return max(0.0, max(self._next, now) + before * self._interval - self._ahead - now)
 
     def give_back(self) -> None:
         """Return a place that was not used."""

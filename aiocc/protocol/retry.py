@@ -2,12 +2,14 @@
 
 Three repeats exist. What was NOT_SENT can be sent. What is harmless (a read, or idempotent) can be sent again
 unless the same answer would come again. What was refused for its credential is sent once more with a renewed
-one; that repeat is decided by the strategy's verdict and costs no retry. Nothing else repeats by itself.
+one; that repeat is decided by the strategy's verdict and costs no retry. Nothing else repeats by itself. What
+repeats at all also has to be paid for, out of `aiocc.protocol.quota`.
 """
 
 from __future__ import annotations
 
 import random
+import re
 from typing import Final, Literal
 
 from attrs import field, frozen
@@ -18,8 +20,12 @@ from aiocc.protocol.codes import Act, Code
 from aiocc.protocol.limits import positive, positive_whole
 from aiocc.protocol.messages import http_date
 from aiocc.protocol.operation import Effect
+from aiocc.protocol.quota import THROTTLED_COST, TRANSIENT_COST
 
 DAY: Final = 86400.0
+
+_WINDOW = re.compile(r"limit:\s*\d+\s*,\s*time:\s*(\d{1,6})\s*(second|minute|hour|day)")
+_SECONDS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": DAY}
 
 _LASTING = frozenset(
     {
@@ -125,6 +131,16 @@ class Ended:
     seen_before: bool = False
     retry_after: float | None = None
 
+    @property
+    def throttled(self) -> bool:
+        """Whether the answer asked to slow down."""
+        return self.reason is Reason.RATE_LIMITED or (self.code is not None and self.code.act is Act.WAIT_AND_REPEAT)
+
+    @property
+    def cost(self) -> int:
+        """Tokens that a repeat takes."""
+        return THROTTLED_COST if self.throttled else TRANSIENT_COST
+
 
 def wait_before_repeat(policy: RetryPolicy, effect: Effect, ended: Ended, *, draw: float | None = None) -> float | None:
     """Decide on a repeat: seconds to wait before it, or None for no repeat.
@@ -137,10 +153,7 @@ def wait_before_repeat(policy: RetryPolicy, effect: Effect, ended: Ended, *, dra
     """
     if ended.number >= policy.max_attempts or not _repeatable(policy, effect, ended):
         return None
-    throttled = ended.reason is Reason.RATE_LIMITED or (
-        ended.code is not None and ended.code.act is Act.WAIT_AND_REPEAT
-    )
-    base = policy.throttled_base if throttled else policy.base
+    base = policy.throttled_base if ended.throttled else policy.base
     longest = min(policy.cap, base * 2.0 ** min(ended.number - 1, 32))
     jitter = longest * (random.random() if draw is None else draw)  # noqa: S311 - jitter is no secret
     return jitter + (ended.retry_after or 0.0)
@@ -156,6 +169,15 @@ def retry_after_seconds(value: str | None, *, now: float) -> float | None:
         return min(float(text), DAY) if len(text) < 9 else DAY
     moment = http_date(text)
     return None if moment is None else min(max(0.0, moment.timestamp() - now), DAY)
+
+
+def throttle_window(text: str | None) -> float | None:
+    """Read out of the text of an APIG.0308 ("policy api over ratelimit,limit:5,time:1 minute") its window in seconds.
+
+    https://support.huaweicloud.com/intl/th-th/oce_faq/en-us_topic_0000001887959462.html
+    """
+    match = _WINDOW.search(text or "")
+    return None if match is None else min(float(match.group(1)) * _SECONDS[match.group(2)], DAY)
 
 
 def _repeatable(policy: RetryPolicy, effect: Effect, ended: Ended) -> bool:

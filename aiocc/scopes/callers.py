@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
+from attrs import evolve
+
 from aiocc.auth.agent_guid import AgentGuid
 from aiocc.auth.strategy import Strategy
 from aiocc.call.desk import Desk
@@ -95,7 +97,7 @@ class Agent:
         on_invalid: OnInvalid = "stop",
         deadline: float | None = None,
     ) -> NoteRun:
-        """Send many notes from this agent; `await` the run for its `Report`.
+        """Send many notes from this agent; `await` the run for its `Report`. Other calls of the client go first.
 
         Args:
             notes: Any iterable or async iterable; a list is checked as a whole before anything is sent.
@@ -109,7 +111,7 @@ class Agent:
             InvalidRequestError: When awaited: a note cannot be sent.
         """
         return NoteRun(
-            self,
+            Agent(self._desk, self.agent_id, self._strategy, evolve(self._options, bulk=True)),
             notes,
             concurrency=concurrency,
             rate=rate,

@@ -6,7 +6,7 @@ where they do not, NOT_SENT is claimed only for the exceptions that prove it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from math import inf
 from typing import Any, Final, cast
@@ -20,6 +20,7 @@ from aiocc.protocol.inflate import Body
 from aiocc.protocol.limits import AnswerLimits, Timeouts
 from aiocc.protocol.messages import Answer, AnswerHead, Fault, Wire, WireRequest
 from aiocc.transport.foreign_errors import PROVE_NOTHING_LEFT, name_fault
+from aiocc.transport.pool import PoolStats
 
 _CLOSE_GRACE: Final = 1.0
 _MOMENT: Final = 0.02
@@ -78,6 +79,10 @@ class ForeignTransport:
             fault = Fault(Reason.CLIENT_CLOSED)
         # Raised out here, so that the foreign error is not kept as its context either.
         raise fault
+
+    def stats(self) -> Mapping[str, PoolStats]:
+        """Say nothing: the connections are the transport's own affair."""
+        return {}
 
     async def aclose(self) -> None:
         """End what is on its way; leave the transport open: it is its maker's."""

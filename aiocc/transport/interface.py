@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from math import inf
 from typing import Any, Protocol
 
 from aiocc.protocol.limits import AnswerLimits, Timeouts
 from aiocc.protocol.messages import Answer, AnswerHead, Wire, WireRequest
+from aiocc.transport.pool import PoolStats
 
 
 class Transport(Protocol):
@@ -39,6 +40,9 @@ class Transport(Protocol):
         Raises:
             Fault: There is no answer, or none that can be read.
         """
+
+    def stats(self) -> Mapping[str, PoolStats]:
+        """Say what each origin's pool holds; nothing where the connections are another's."""
 
     async def aclose(self) -> None:
         """Close what this transport owns."""

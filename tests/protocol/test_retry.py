@@ -10,7 +10,7 @@ from aiocc.delivery import Delivery, Reason
 from aiocc.errors import ConfigurationError
 from aiocc.protocol.codes import Act, Code
 from aiocc.protocol.operation import Effect
-from aiocc.protocol.retry import DAY, Ended, RetryPolicy, retry_after_seconds, wait_before_repeat
+from aiocc.protocol.retry import DAY, Ended, RetryPolicy, retry_after_seconds, throttle_window, wait_before_repeat
 
 NOT_SENT, REJECTED, UNKNOWN = Delivery.NOT_SENT, Delivery.REJECTED, Delivery.UNKNOWN
 SWITCHED_OVER = Code("000-004", "Being switched over.", act=Act.WAIT_AND_REPEAT)
@@ -198,6 +198,26 @@ NOW = datetime(2024, 10, 31, 14, 6, 52, tzinfo=UTC)
 def test_retry_after(value, expected):
     """Row 60: seconds and HTTP dates are read, past ones are 0, huge ones a day; garbage is nothing, and no crash."""
     assert expected == retry_after_seconds(value, now=NOW.timestamp())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The throttling threshold has been reached: policy user over ratelimit,limit:5,time:1 second", 1.0),
+        ('{"error_code":"APIG.0308","error_msg":"... policy api over ratelimit,limit:100,time:2 minute"}', 120.0),
+        ("over ratelimit,limit: 5, time: 1 hour", 3600.0),
+        ("over ratelimit,limit:5,time:1 day", DAY),
+        ("over ratelimit,limit:5,time:999999 day", DAY),
+        ("over ratelimit,limit:5,time:9999999 second", None),
+        ("over ratelimit,limit:x,time:1 second", None),
+        ("time:1 second", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_throttle_window(text, expected):
+    """Row 61: the window of a throttled API is read out of its text."""
+    assert expected == throttle_window(text)
 
 
 @pytest.mark.parametrize("value", ["Thu, 31 Oct 2024 14:07:22", "Thu, 31 Oct 2024 14:07:22 -0000"])

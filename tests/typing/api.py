@@ -48,6 +48,7 @@ from aiocc.auth import (
     sign_c2,
 )
 from aiocc.call.explain import Explanation
+from aiocc.call.stats import ServiceStats
 from aiocc.protocol.messages import Answer, AnswerHead, Origin, WireRequest
 from aiocc.protocol.operation import Effect, Request
 
@@ -56,6 +57,7 @@ async def methods(client: Client) -> None:
     assert_type(await client.leave_message(phone_no="1", content="x"), MessageReceipt)
     assert_type(await client.click_to_dial(MediaAbility.VOICE), DialReceipt)
     assert_type(await client.create_call(called="1"), Call)
+    assert_type(client.stats(), Mapping[str, ServiceStats])
     assert_type(await client.obs_result_codes(1), ObsResultCodePage)
     async for code in client.iter_obs_result_codes(1):
         assert_type(code, ObsResultCode)
