@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+import httpx
 from attrs import evolve
 
 from aiocc.auth.agent_guid import AgentGuid, Cookies
@@ -99,22 +100,32 @@ class Client:
 
     @classmethod
     @conceal
-    def from_env(cls, environ: Mapping[str, str] | None = None, *, hooks: Iterable[Hook] = ()) -> Self:
+    def from_env(
+        cls,
+        environ: Mapping[str, str] | None = None,
+        *,
+        hooks: Iterable[Hook] = (),
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> Self:
         """Make a client from environment variables, `AIOCC_WEBADAPTER_URL` and so on.
 
         Args:
             environ: In place of `os.environ`.
             hooks: As the client's own.
+            transport: For all services in place of their pools, through a proxy for example: then `AIOCC_CA_FILE` is
+                the transport's concern.
 
         Raises:
             ConfigurationError: No service is configured, or one only in part; names the variables.
         """
-        return cls._from(os.environ if environ is None else environ, hooks)
+        return cls._from(os.environ if environ is None else environ, hooks, transport)
 
     @classmethod
     @conceal
-    def _from(cls, environ: Mapping[str, str], hooks: Iterable[Hook]) -> Self:
-        found = services_from(environ)
+    def _from(
+        cls, environ: Mapping[str, str], hooks: Iterable[Hook], transport: httpx.AsyncBaseTransport | None
+    ) -> Self:
+        found = services_from(environ, transport)
         client = cls(**{name: found.get(name) for name in SERVICES}, hooks=hooks)
         client._own_agent = agent_from(environ)
         return client

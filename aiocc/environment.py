@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import httpx
 from attrs import field, frozen
 
 from aiocc.auth import AkSk, AppKey, CookieToken
@@ -48,8 +49,12 @@ def url_variable(service: str) -> str:
 
 
 @conceal
-def services_from(environ: Mapping[str, str]) -> dict[str, Service]:
+def services_from(environ: Mapping[str, str], transport: httpx.AsyncBaseTransport | None = None) -> dict[str, Service]:
     """Make the services that the environment configures.
+
+    Args:
+        environ: The variables.
+        transport: For all of them, in place of their pools and TLS.
 
     Raises:
         ConfigurationError: None is configured, or one only in part; names the variables.
@@ -59,7 +64,7 @@ def services_from(environ: Mapping[str, str]) -> dict[str, Service]:
     for name in SERVICES:
         url = env.text(url_variable(name))
         if url is not None:
-            services[name] = _service(env, name, url)
+            services[name] = _service(env, name, url, transport)
         else:
             _refuse_orphans(env, name)
     if not services:
@@ -93,7 +98,7 @@ def _refuse_orphans(env: _Environment, service: str) -> None:
             raise ConfigurationError(f"{name} is set, and {url_variable(service)} is not")
 
 
-def _service(env: _Environment, name: str, url: str) -> Service:
+def _service(env: _Environment, name: str, url: str, transport: httpx.AsyncBaseTransport | None) -> Service:
     ca_file = env.text(f"AIOCC_{name.upper()}_CA_FILE") or env.text("AIOCC_CA_FILE")
     auth: CookieToken | AkSk | AppKey | None = None
     if name == "webadapter":
@@ -108,6 +113,8 @@ def _service(env: _Environment, name: str, url: str) -> Service:
             token_url=env.text("AIOCC_FABRIC_TOKEN_URL"),
         )
     try:
+        if transport is not None:
+            return Service(url, auth=auth, transport=transport)
         return Service(url, auth=auth, tls=TLS(ca_file=ca_file))
     except ConfigurationError as error:
         raise ConfigurationError(f"{url_variable(name)}: {error}") from None

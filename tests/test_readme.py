@@ -21,7 +21,18 @@ def test_every_python_block_runs(block: str, aicc: Simulator, tmp_path: Path) ->
     command = [sys.executable, "-W", "error"]
     if "def test_" in block:
         (tmp_path / "test_block.py").write_text(block)
-        command += ["-m", "pytest", "-q", "-o", "anyio_mode=auto", "-p", "no:cacheprovider", str(tmp_path)]
+        command += [
+            "-m",
+            "pytest",
+            "-q",
+            "-o",
+            "anyio_mode=auto",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:asyncio",
+            str(tmp_path),
+        ]
     else:
         command += ["-c", block]
 

@@ -93,6 +93,7 @@ class Simulator(Controls):
             self._ports = server.ports
             # Runs once, at the first of: stop(), collection of this object, the interpreter's end.
             self._finalizer = weakref.finalize(self, _end, server, folder, os.getpid())
+            _started.add(self)
         return self
 
     def stop(self) -> None:
@@ -134,6 +135,10 @@ class Simulator(Controls):
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(self.stop)
 
+    def serves(self, host: str, port: int) -> bool:
+        """Tell whether this address is one of its own."""
+        return host == self._host and port in self._ports.values()
+
     def url(self, service: str) -> str:
         """Give the origin of webadapter, gateway, isales, fabric or admin; a restart keeps it."""
         port = self._ports[service]
@@ -155,25 +160,37 @@ class Simulator(Controls):
     @property
     def environment(self) -> dict[str, str]:
         """The addresses and credentials that a client needs, under the names of its environment variables."""
-        world = self._world
-        variables = {
-            "AIOCC_WEBADAPTER_URL": self.url("webadapter"),
-            "AIOCC_WEBADAPTER_TOKEN": self._centre.visitor_token,
-            "AIOCC_GATEWAY_URL": self.url("gateway"),
-            "AIOCC_AGENT_ID": str(world.agent_id),
-            "AIOCC_AGENT_GUID": world.agent_guid,
-            "AIOCC_AGENT_PASSWORD": world.agent_password,
-            "AIOCC_AGENT_PHONE": world.agent_phone,
-            "AIOCC_ISALES_URL": self.url("isales"),
-            "AIOCC_ISALES_ACCESS_KEY": world.access_key,
-            "AIOCC_ISALES_SECRET_KEY": world.secret_key,
-            "AIOCC_FABRIC_URL": self.url("fabric"),
-            "AIOCC_FABRIC_APP_KEY": world.app_key,
-            "AIOCC_FABRIC_APP_SECRET": world.app_secret,
-        }
+        variables = environment({service: self.url(service) for service in SERVICES}, self._world, self._centre)
         if self._ca_file is not None:
             variables["AIOCC_CA_FILE"] = self._ca_file
         return variables
+
+
+_started: weakref.WeakSet[Simulator] = weakref.WeakSet()
+
+
+def running_simulators() -> list[Simulator]:
+    """List the simulators that are running in this process."""
+    return [simulator for simulator in tuple(_started) if simulator.running]
+
+
+def environment(urls: Mapping[str, str], world: World, centre: Centre) -> dict[str, str]:
+    """Give addresses and credentials under the names of a client's environment variables."""
+    return {
+        "AIOCC_WEBADAPTER_URL": urls["webadapter"],
+        "AIOCC_WEBADAPTER_TOKEN": centre.visitor_token,
+        "AIOCC_GATEWAY_URL": urls["gateway"],
+        "AIOCC_AGENT_ID": str(world.agent_id),
+        "AIOCC_AGENT_GUID": world.agent_guid,
+        "AIOCC_AGENT_PASSWORD": world.agent_password,
+        "AIOCC_AGENT_PHONE": world.agent_phone,
+        "AIOCC_ISALES_URL": urls["isales"],
+        "AIOCC_ISALES_ACCESS_KEY": world.access_key,
+        "AIOCC_ISALES_SECRET_KEY": world.secret_key,
+        "AIOCC_FABRIC_URL": urls["fabric"],
+        "AIOCC_FABRIC_APP_KEY": world.app_key,
+        "AIOCC_FABRIC_APP_SECRET": world.app_secret,
+    }
 
 
 def _remove(folder: str | None) -> None:

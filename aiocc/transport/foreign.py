@@ -21,6 +21,7 @@ from aiocc.protocol.limits import AnswerLimits, Timeouts
 from aiocc.protocol.messages import Answer, AnswerHead, Fault, Wire, WireRequest
 from aiocc.transport.foreign_errors import PROVE_NOTHING_LEFT, name_fault
 from aiocc.transport.pool import PoolStats
+from aiocc.transport.reach import REACH
 
 _CLOSE_GRACE: Final = 1.0
 _MOMENT: Final = 0.02
@@ -42,6 +43,8 @@ class ForeignTransport:
         self._extensions: dict[str, Any] = {} if server_name is None else {"sni_hostname": server_name}
         # httpx's own transport reports each step; of any other one it is not known whether it does.
         self._reports = type(transport) is httpx.AsyncHTTPTransport
+        # These two never leave the process.
+        self._reaches_out = not isinstance(transport, httpx.MockTransport | httpx.ASGITransport)
 
     async def exchange(
         self,
@@ -55,6 +58,9 @@ class ForeignTransport:
         idle_at_most: float = inf,
     ) -> Answer:
         """Send a request once and read its answer to the end; see `Transport`."""
+        if self._reaches_out:
+            assert request.origin is not None
+            REACH.check(request.origin)
         trace = _Trace(wire)
         if not self._reports:
             trace.sent()

@@ -21,6 +21,7 @@ from aiocc.transport import httpx_face
 from aiocc.transport.dial import Dialler
 from aiocc.transport.place import Place
 from aiocc.transport.pool import Pool, PoolStats, refuse_stillborn
+from aiocc.transport.reach import REACH
 from aiocc.transport.tls import TLS, ssl_context
 
 _FACE_LIMITS: Final = AnswerLimits()
@@ -127,6 +128,7 @@ class PoolTransport(httpx.AsyncBaseTransport):
         return self._place
 
     def _open_pool(self, origin: Origin, place: Place) -> Pool:
+        REACH.check(origin)
         context = None
         server_name = None
         if origin.scheme == "https":

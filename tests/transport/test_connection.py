@@ -249,6 +249,7 @@ async def test_a_refused_connection_sent_nothing() -> None:
     assert (Reason.CONNECTION_REFUSED, False, Phase.CONNECT, None) == (fault.reason, wire.left, wire.phase, wire.reused)
 
 
+@pytest.mark.aiocc_allow("*")  # none of them has an address
 @pytest.mark.parametrize("host", ["does-not-exist.invalid", "a" * 64 + ".test", "a..b"])
 async def test_a_host_that_has_no_address_is_a_dns_failure(host: str) -> None:
     """A name that cannot be resolved, or is none, is a fault with a name, and nothing was sent."""

@@ -18,7 +18,7 @@ class Bare(PathFinder):
 
 sys.meta_path[:] = [finder if finder is not PathFinder else Bare for finder in sys.meta_path]
 import pytest
-sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", sys.argv[1]]))
+sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "-p", "no:asyncio", sys.argv[1]]))
 """
 
 
