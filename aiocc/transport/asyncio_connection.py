@@ -15,6 +15,7 @@ from aiocc.protocol.messages import Fault, Wire
 from aiocc.transport.channel import Channel
 from aiocc.transport.reader import OnData, OnHead
 from aiocc.transport.tls_buffers import TLSBuffers
+from aiocc.transport.turn import Turn
 
 QUIET: Final = 0.0005
 """Seconds of idleness from which on a question to the socket is worth its system call."""
@@ -28,12 +29,20 @@ class AsyncioConnection(asyncio.BufferedProtocol):
         buffer: Lent by the pool for reading: it is emptied before the loop turns to another connection.
         tls: The session over which it speaks; None for none.
         opened: The socket that the loop was given; only ever asked whether something has come.
+        turn: Of the loop: when requests are handed to the socket, and callers woken.
     """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, buffer: memoryview, tls: TLSBuffers | None, opened: socket.socket
+        self,
+        loop: asyncio.AbstractEventLoop,
+        buffer: memoryview,
+        tls: TLSBuffers | None,
+        opened: socket.socket,
+        turn: Turn,
     ) -> None:
         self._loop = loop
+        self._turn = turn
+        self._unsent = b""
         self._socket = opened
         self._buffer = buffer
         self._tls = tls
@@ -101,8 +110,22 @@ class AsyncioConnection(asyncio.BufferedProtocol):
             self._waiter = self._loop.create_future()
             self._watch()
         self._channel.begin(wire, bodiless=bodiless, limits=limits, on_head=on_head, on_data=on_data)
-        transport.write(data if self._tls is None else self._tls.seal(data))
+        self._unsent = data
+        if stepwise or self._turn.is_first():
+            self.send()
+        else:
+            self._turn.send_later(self)
         return True
+
+    def send(self) -> None:
+        """Hand the request to the socket; nothing, where the connection was lost or given up meanwhile."""
+        data, self._unsent = self._unsent, b""
+        given_up = self._waiter is not None and self._waiter.done()
+        if self._transport is None or self._channel.lost or given_up:
+            return
+        self._channel.leave()
+        # Sealed here and not before: TLS's records must reach the socket in their order.
+        self._transport.write(data if self._tls is None else self._tls.seal(data))
 
     async def finish(self) -> None:
         """Wait for the end of the answer."""
@@ -273,7 +296,7 @@ class AsyncioConnection(asyncio.BufferedProtocol):
         elif not self._channel.complete:
             self._until = min(self._deadline, self._loop.time() + self._read_timeout)
         elif not waiter.done():
-            waiter.set_result(None)
+            self._turn.wake(waiter)
 
     def _shake(self, tls: TLSBuffers, data: bytes | memoryview) -> None:
         waiter = self._handshaken
@@ -309,7 +332,7 @@ class AsyncioConnection(asyncio.BufferedProtocol):
 
     def _ring(self) -> None:
         self._timer = None
-        if self._waiter is None or self._waiter.done():
+        if self._waiter is None or self._waiter.done() or self._channel.complete:
             return
         if self._loop.time() < self._until:
             self._timer = self._loop.call_at(self._until, self._ring)

@@ -44,15 +44,20 @@ class Channel:
         return self._reader.complete
 
     def begin(self, wire: Wire, *, bodiless: bool, limits: AnswerLimits, on_head: OnHead, on_data: OnData) -> None:
-        """Expect the answer to the request that is about to be handed to the socket."""
+        """Expect the answer to the request that is to be handed to the socket next."""
         self._reader.begin(bodiless=bodiless, limits=limits, on_head=on_head, on_data=on_data)
         self._wire = wire
         wire.reused = self.requests > 0
+        wire.phase = Phase.WRITE
+        self.requests += 1
+        self._asked = True
+
+    def leave(self) -> None:
+        """The request is handed to the socket now: from here on a byte of it may have left."""
+        wire = self._wire
         wire.left = True
         wire.left_at = datetime.now(UTC)
         wire.phase = Phase.AWAIT_ANSWER
-        self.requests += 1
-        self._asked = True
 
     def settle(self) -> None:
         """The exchange is over, whichever way."""
@@ -75,7 +80,7 @@ class Channel:
                 self.lost = True
         if not data:
             return
-        if not self._asked or self._reader.complete:
+        if not self._asked or self._reader.complete or not self._wire.left:
             self.lost = True
             return
         self._wire.phase = Phase.READ_ANSWER

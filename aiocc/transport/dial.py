@@ -19,6 +19,7 @@ from aiocc.transport.foreign_errors import name_tls_error
 from aiocc.transport.place import Place
 from aiocc.transport.stream_connection import StreamConnection
 from aiocc.transport.tls_buffers import TLSBuffers
+from aiocc.transport.turn import Turn
 
 STAGGER: Final = 0.25
 """Seconds that one address has before the next is tried beside it."""
@@ -41,6 +42,7 @@ class Dialler:
         self._loop = place.asyncio_loop
         # One buffer for all connections of this loop: what is read into it is taken before the next read.
         self._buffer = memoryview(bytearray(64 * 1024))
+        self._turn = Turn(place.asyncio_loop) if place.asyncio_loop is not None else None
 
     async def dial(self, origin: Origin, wire: Wire) -> Connection:
         """Open a connection.
@@ -69,11 +71,12 @@ class Dialler:
         raise fault
 
     async def _dial_asyncio(self, loop: asyncio.AbstractEventLoop, origin: Origin, wire: Wire) -> Connection:
-        tls = self._tls(origin)
+        assert self._turn is not None
+        turn, tls = self._turn, self._tls(origin)
         opened = await connect(loop, origin.host, origin.port)
         try:
             _, connection = await loop.create_connection(
-                lambda: AsyncioConnection(loop, self._buffer, tls, opened), sock=opened
+                lambda: AsyncioConnection(loop, self._buffer, tls, opened, turn), sock=opened
             )
         except BaseException:
             opened.close()

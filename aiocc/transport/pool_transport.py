@@ -84,7 +84,12 @@ class PoolTransport(httpx.AsyncBaseTransport):
                     read_timeout=timeouts.read,
                 )
                 if started:
-                    await connection.finish()
+                    try:
+                        await connection.finish()
+                    except Fault:
+                        if wire.left or not wire.reused or place.clock() >= deadline:
+                            raise
+                        continue  # lost before its turn to be written came: nothing had left
                     answer = collected.answer()
                     wire.phase = Phase.DONE
                     return answer

@@ -88,6 +88,7 @@ class StreamConnection:
         self._deadline = deadline
         self._read_timeout = read_timeout
         self._channel.begin(wire, bodiless=bodiless, limits=limits, on_head=on_head, on_data=on_data)
+        self._channel.leave()
         self._data = data if self._tls is None else self._tls.seal(data)
         return True
 
