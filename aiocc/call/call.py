@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from collections.abc import Coroutine
@@ -18,6 +17,7 @@ from aiocc.call.admission import Admission
 from aiocc.call.budget import Payment
 from aiocc.call.hooks import CallTeller
 from aiocc.call.line import CallOptions, Line, Target
+from aiocc.call.logs import log_broken_off, log_finished, log_repeat
 from aiocc.call.record import Record, Tried
 from aiocc.delivery import Delivery, Phase, Reason
 from aiocc.errors import ConfigurationError, CredentialError
@@ -31,8 +31,6 @@ from aiocc.protocol.reading import Reading, open_answer
 from aiocc.protocol.retry import Ended, retry_after_seconds, throttle_window, wait_before_repeat
 
 T = TypeVar("T")
-
-log: logging.Logger = logging.getLogger("aiocc")
 
 JUST_USED = 1.0
 """Seconds within which an idle connection has surely not gone stale."""
@@ -91,24 +89,18 @@ class _Call(Generic[T]):
                 await anyio.lowlevel.checkpoint()
             outcome = await self._attempts()
         except Exception as error:
-            if teller is not None:
-                teller.broken_off(error, Reason.INTERNAL, self.line.clock() - self.record.clock)
+            self._tell_end(error, Reason.INTERNAL)
             raise
         except BaseException as stop:
             self._interrupted()
             stop.add_note(self.record.cancellation_note())
-            if teller is not None:
-                teller.broken_off(stop, Reason.CANCELLED, self.line.clock() - self.record.clock)
+            self._tell_end(stop, Reason.CANCELLED)
             raise
         finally:
             traffic.leave()
         if teller is not None:
             teller.finished(outcome)
-        if log.isEnabledFor(logging.DEBUG):
-            log.debug(
-                "%s %s %s in %.3f s, attempts: %d", self.record.operation.name, outcome.call_id, outcome.delivery,
-                outcome.elapsed, len(outcome.attempts),
-            )  # fmt: skip
+        log_finished(self.record, outcome)
         return outcome
 
     async def _attempts(self) -> Outcome[T]:
@@ -128,11 +120,19 @@ class _Call(Generic[T]):
                 return self.record.failed(now - self.record.clock)
             if self.teller is not None:
                 self.teller.repeat_planned(tried, delay, renewed=renews)
+            log_repeat(self.record, tried, delay, now - self.record.clock)
             if renews:
                 renewals += 1
                 rejected = tried.credential
             else:
                 await anyio.sleep(delay)
+
+    def _tell_end(self, error: BaseException, reason: Reason) -> None:
+        """Tell of an end without an outcome."""
+        elapsed = self.line.clock() - self.record.clock
+        if self.teller is not None:
+            self.teller.broken_off(error, reason, elapsed)
+        log_broken_off(self.record, reason, elapsed)
 
     def _interrupted(self) -> None:
         """Settle the attempt that a cancellation ended."""
