@@ -1,0 +1,14 @@
+-- Begins a job, or goes on with it.
+-- KEYS: job, jobs
+-- ARGV: name, fingerprint
+-- Gives {1 for a new one, 0 for one that is there, -1 for another of this name}.
+local kept = redis.call('HGET', KEYS[1], 'fingerprint')
+if kept and kept ~= ARGV[2] then
+    return -1
+end
+redis.call('SADD', KEYS[2], ARGV[1])
+if kept then
+    return 0
+end
+redis.call('HSET', KEYS[1], 'fingerprint', ARGV[2], 'state', 'open', 'touched', 0)
+return 1

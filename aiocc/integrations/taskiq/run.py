@@ -1,0 +1,139 @@
+"""One fan-out over a queue, as whoever submitted it sees it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+
+from aiocc.delivery import Delivery
+from aiocc.endpoints.send_note import MAX_AGENT_ID, MIN_AGENT_ID
+from aiocc.errors import InvalidRequestError
+from aiocc.integrations.redis.ledger import Progress, Request
+from aiocc.protocol.checks import is_number, kind, refuse
+from aiocc.scopes.notes import Note, OnInvalid, Report
+
+if TYPE_CHECKING:
+    from aiocc.integrations.taskiq.queue import NoteQueue
+
+TOGETHER: Final = 100
+"""Requests that are written down, and then queued, at once."""
+
+LOOK: Final = 0.5
+"""Seconds between two looks at the ledger."""
+
+
+class QueuedRun:
+    """A fan-out over a queue; `await` it for its `Report`, or `await run.submit()` and leave.
+
+    Whoever awaits it only watches: when that ends, workers go on.
+    """
+
+    def __init__(
+        self,
+        queue: NoteQueue,
+        job: str,
+        notes: Iterable[Note] | AsyncIterable[Note],
+        *,
+        agents: Sequence[int],
+        on_progress: Callable[[Progress], object] | None,
+        on_invalid: OnInvalid,
+        resend_unknown: bool,
+    ) -> None:
+        if not job:
+            refuse("job", "text, and not empty", kind(job))
+        if not agents or not all(is_number(one) and MIN_AGENT_ID <= one <= MAX_AGENT_ID for one in agents):
+            refuse("agents", f"agent ids, each a whole number from {MIN_AGENT_ID} to {MAX_AGENT_ID}", kind(agents))
+        if on_invalid not in ("stop", "skip"):
+            refuse("on_invalid", "'stop' or 'skip'", kind(on_invalid))
+        if isinstance(notes, str | bytes) or not isinstance(notes, Iterable | AsyncIterable):
+            refuse("notes", "an iterable or async iterable of Note", kind(notes))
+        self._queue, self._job, self._notes = queue, job, notes
+        self._agents = tuple(agents)
+        self._on_progress = on_progress
+        self._on_invalid = on_invalid
+        self._resend_unknown = resend_unknown
+        self._notes_read = self._invalid = 0
+
+    def __await__(self) -> Generator[Any, None, Report]:
+        return self._run().__await__()
+
+    async def submit(self) -> None:
+        """Write every request down and put it into the queue; what is settled already stays as it is.
+
+        Raises:
+            InvalidRequestError: A note that cannot be sent, where `on_invalid` is "stop".
+            JobError: Another job has this name.
+            RedisGoneError: Redis did not answer for long.
+        """
+        ledger, job = self._queue.ledger, self._job
+        if self._on_invalid == "stop" and isinstance(self._notes, Sequence):
+            for note in self._notes:
+                if isinstance(note, Note):
+                    note.requests()
+        new = await ledger.begin(job, hashlib.sha256(repr(self._agents).encode()).hexdigest())
+        async with aclosing(self._batches()) as batches:
+            async for batch in batches:
+                await ledger.plan(job, batch)
+                if new:
+                    await self._queue.ring_all([(one.number, one.sender) for one in batch], job)
+        await ledger.planned(job, self._notes_read, self._invalid)
+        if not new:
+            for delivery in (Delivery.NOT_SENT, Delivery.REJECTED, *[Delivery.UNKNOWN] * self._resend_unknown):
+                await ledger.reopen(job, delivery)
+            await self._queue.resume(job)
+
+    async def watch(self) -> Report:
+        """Wait until everything has ended, or the job is cancelled and nothing is on its way."""
+        told = None
+        while True:
+            progress = await self._queue.ledger.progress(self._job)
+            if progress != told and self._on_progress is not None:
+                self._on_progress(progress)
+            told = progress
+            if progress.complete or (progress.state == "cancelled" and not progress.on_their_way):
+                return await self._queue.report(self._job)
+            await anyio.sleep(LOOK)
+
+    async def _run(self) -> Report:
+        await self.submit()
+        return await self.watch()
+
+    async def _batches(self) -> AsyncGenerator[list[Request], None]:
+        batch: list[Request] = []
+        number = 0
+        async with aclosing(_each(self._notes)) as notes:
+            async for note in notes:
+                if not isinstance(note, Note):
+                    refuse("notes", "Note(to, content) one after the other", f"one that is {kind(note)}")
+                read, self._notes_read = self._notes_read, self._notes_read + 1
+                for to in self._receivers(note):
+                    sender = self._agents[number % len(self._agents)]
+                    batch.append(Request(number, read, note.key, sender, to, note.content))
+                    number += 1
+                    if len(batch) == TOGETHER:
+                        yield batch
+                        batch = []
+        if batch:
+            yield batch
+
+    def _receivers(self, note: Note) -> list[Sequence[int]]:
+        try:
+            return [request.to for request in note.requests()]
+        except InvalidRequestError:
+            if self._on_invalid == "stop":
+                raise
+            self._invalid += 1
+            return []
+
+
+async def _each(notes: Iterable[Note] | AsyncIterable[Note]) -> AsyncGenerator[Note, None]:
+    if isinstance(notes, AsyncIterable):
+        async for note in notes:
+            yield note
+    else:
+        for note in notes:
+            yield note
