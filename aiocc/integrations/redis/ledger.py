@@ -168,8 +168,8 @@ class RedisLedger:
         for name, seconds in (("lease", lease), ("patience", patience)):
             if not is_seconds(seconds):
                 raise ConfigurationError(f"{name} must be a number of seconds, not {kind(seconds)}")
-        self.server = Server(redis, answer_within=answer_within)
-        self.lease = lease
+        self.server: Server = Server(redis, answer_within=answer_within)
+        self.lease: float = lease
         self._seal = Seal(keys)
         self._patience = patience
         self._unchecked = durable

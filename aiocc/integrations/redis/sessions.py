@@ -45,7 +45,7 @@ class SharedSessions:
 
     @conceal
     def __init__(self, redis: str | Redis, *, keys: Keys | None = None, answer_within: float = ANSWER_WITHIN) -> None:
-        self.server = Server(redis, answer_within=answer_within)
+        self.server: Server = Server(redis, answer_within=answer_within)
         self._seal = Seal(keys)
 
     async def read(self, agent_id: int) -> KeptSession | None:

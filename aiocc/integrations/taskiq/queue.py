@@ -58,7 +58,7 @@ class NoteQueue(TaskiqMiddleware):
     ) -> None:
         super().__init__()
         check_broker(broker, idle_timeout, ledger.lease)
-        self.ledger = ledger
+        self.ledger: RedisLedger = ledger
         self._client = client
         self._sessions = sessions
         self._worker: Worker | None = None

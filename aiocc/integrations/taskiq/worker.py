@@ -46,7 +46,7 @@ class Worker:
     def __init__(self, ledger: RedisLedger, client: Client, sessions: SharedSessions | None, ring: Ring) -> None:
         self._ledger = ledger
         # A claim is settled well within its lease: Redis may be slow on both sides of the call.
-        self._view = client.with_options(deadline=ledger.lease * 2 / 3)
+        self._view = client.with_options(deadline=ledger.lease * 2 / 3, bulk=True)
         self._client = client
         self._ring = ring
         self._host = Host(Place())
