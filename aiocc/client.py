@@ -314,6 +314,7 @@ class Client:
         headers: Headers = (),
         hooks: Iterable[Hook] = (),
         bulk: bool | None = None,
+        exchanges: bool | None = None,
     ) -> Client:
         """Give a view of this client with other options; it shares everything and owns nothing.
 
@@ -323,6 +324,8 @@ class Client:
             headers: Added to every request.
             hooks: Told of this view's calls, besides those of the client.
             bulk: Whether its calls are one of many, which may wait: other calls go before them.
+            exchanges: Whether an `Outcome` keeps what was sent and what came back, with secrets and numbers taken out,
+                also of what was accepted; of failures it always does.
 
         Raises:
             ConfigurationError: An option cannot be used.
@@ -331,8 +334,9 @@ class Client:
             raise ConfigurationError(f"deadline must be a number of seconds, not {kind(deadline)}")
         if retry is not None and not isinstance(retry, RetryPolicy):
             raise ConfigurationError(f"retry must be a RetryPolicy, not {kind(retry)}")
-        if bulk is not None and not isinstance(bulk, bool):
-            raise ConfigurationError(f"bulk must be True or False, not {kind(bulk)}")
+        for name, value in (("bulk", bulk), ("exchanges", exchanges)):
+            if value is not None and not isinstance(value, bool):
+                raise ConfigurationError(f"{name} must be True or False, not {kind(value)}")
         view = object.__new__(type(self))
         view.__dict__.update(self.__dict__)
         view._is_view = True
@@ -342,6 +346,7 @@ class Client:
             headers=self._options.headers + headers_option(headers),
             hooks=self._options.hooks.and_also(hooks),
             bulk=bulk if bulk is not None else self._options.bulk,
+            exchanges=exchanges if exchanges is not None else self._options.exchanges,
         )
         return view
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
-from attrs import frozen
+from attrs import field, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -106,6 +106,7 @@ class Reason(StrEnum):
     BROKEN_CODING = "content coding is broken"
     TRUNCATED_CODING = "compressed body ends too early"
     TOO_DEEP = "JSON is nested too deeply"
+    TOO_MANY_VALUES = "JSON holds too many values"
     BAD_CHARSET = "text is not valid in its charset"
     NOT_JSON = "answer is not JSON"
     BAD_NUMBER = "JSON holds a number that is not finite or far too long"
@@ -133,6 +134,38 @@ class Reason(StrEnum):
 
 
 @frozen(kw_only=True)
+class Exchange:
+    """What was sent and what came back, made for being shown: secrets and numbers are taken out before it is made.
+
+    Attributes:
+        request: Method, path and the names in its query.
+        request_headers: In order; values that are, or may be, a credential are hidden.
+        request_size: Bytes of the body.
+        status: Of the answer; None where none came, or none that was whole.
+        answer_headers: In order, hidden likewise.
+        answer_size: Bytes of its body, without its content coding.
+        excerpt: The beginning of that body, on one line, without what was sent as a secret and without long numbers;
+            of an answer that does not speak of a failure only its shape.
+    """
+
+    request: str
+    request_headers: tuple[tuple[str, str], ...]
+    request_size: int
+    status: int | None = None
+    answer_headers: tuple[tuple[str, str], ...] = ()
+    answer_size: int | None = None
+    excerpt: str = ""
+
+    def __str__(self) -> str:
+        lines = [f"> {self.request}", *(f"> {name}: {value}" for name, value in self.request_headers)]
+        lines.append(f"> ({self.request_size} bytes)")
+        if self.status is None:
+            return "\n".join([*lines, "< (no whole answer)"])
+        lines += [f"< {self.status}", *(f"< {name}: {value}" for name, value in self.answer_headers)]
+        return "\n".join([*lines, f"< ({self.answer_size} bytes) {self.excerpt}"])
+
+
+@frozen(kw_only=True)
 class Attempt:
     """One try at a request.
 
@@ -146,6 +179,8 @@ class Attempt:
         elapsed: Seconds.
         code: The code in the answer's envelope, as sent; None without one.
         status: The HTTP status, None without an answer.
+        exchange: What was sent and what came; None where nothing was sent, and for an accepted one, unless
+            `client.with_options(exchanges=True)` asked for it.
     """
 
     number: int
@@ -157,3 +192,4 @@ class Attempt:
     elapsed: float
     code: str | None = None
     status: int | None = None
+    exchange: Exchange | None = field(default=None, repr=False)

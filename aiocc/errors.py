@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
 
-from aiocc.delivery import Attempt, Delivery, Reason
+from aiocc.delivery import Attempt, Delivery, Exchange, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,6 +66,9 @@ class CallError(AioccError):
         description: The vendor's text that belongs to the code.
         meaning: What the code means, from its table; None for an unknown one.
         next_step: One line: what to do now.
+        call_data: Of a created call, whole, so that the call can be looked up; None for other operations.
+        exchange: What was sent and what came back in the attempt that decides, with secrets and numbers taken out;
+            None where nothing was sent.
     """
 
     delivery: ClassVar[Delivery]
@@ -85,6 +88,8 @@ class CallError(AioccError):
         description: str | None = None,
         meaning: str | None = None,
         next_step: str = "",
+        call_data: str | None = None,
+        exchange: Exchange | None = None,
     ) -> None:
         super().__init__(message)
         self.operation = operation
@@ -98,6 +103,8 @@ class CallError(AioccError):
         self.description = description
         self.meaning = meaning
         self.next_step = next_step
+        self.call_data = call_data
+        self.exchange = exchange
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.args), self.__dict__
@@ -242,6 +249,7 @@ _BY_REASON: dict[Delivery, dict[Reason, type[CallError]]] = {
         Reason.BROKEN_CODING: BadAnswerError,
         Reason.TRUNCATED_CODING: BadAnswerError,
         Reason.TOO_DEEP: BadAnswerError,
+        Reason.TOO_MANY_VALUES: BadAnswerError,
         Reason.BAD_CHARSET: BadAnswerError,
         Reason.NOT_JSON: BadAnswerError,
         Reason.BAD_NUMBER: BadAnswerError,

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar, cast
 
 from attrs import field, frozen
 
-from aiocc.delivery import Attempt, Delivery
+from aiocc.delivery import Attempt, Delivery, Exchange
 from aiocc.errors import CallError
 
 T = TypeVar("T")
@@ -33,6 +33,17 @@ class Outcome(Generic[T]):
     attempts: tuple[Attempt, ...] = field(default=(), repr=False)
     elapsed: float = 0.0
     maybe_repeated: bool = False
+
+    @property
+    def exchange(self) -> Exchange | None:
+        """What was sent and what came back, with secrets and numbers taken out: of the attempt that decides.
+
+        None where nothing was sent, and after a plain success, unless `client.with_options(exchanges=True)` asked
+        for it.
+        """
+        if self.error is not None:
+            return self.error.exchange
+        return self.attempts[-1].exchange if self.attempts else None
 
     def unwrap(self) -> T:
         """Give the result, or raise the error.

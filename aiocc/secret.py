@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from functools import wraps
 from hmac import compare_digest
 from typing import Final, NoReturn, ParamSpec, TypeVar
@@ -79,9 +79,9 @@ def scrub(text: str, secrets: Iterable[str]) -> str:
     return text
 
 
-def mask_numbers(text: str) -> str:
+def mask_numbers(text: str, *, keep: Container[str] = ()) -> str:
     """Take what may be a phone number, six digits or more, out of text that is logged; its last two stay."""
-    return _NUMBER.sub(lambda match: HIDDEN + match.group()[-2:], text)
+    return _NUMBER.sub(lambda match: match.group() if match.group() in keep else HIDDEN + match.group()[-2:], text)
 
 
 def conceal(function: Callable[P, R]) -> Callable[P, R]:

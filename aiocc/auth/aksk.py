@@ -92,6 +92,16 @@ def timestamp_text(moment: datetime, *, milliseconds: bool = False) -> str:
     return utc.isoformat(timespec="milliseconds" if milliseconds else "seconds") + "Z"
 
 
+def signed_at(authorization: str | None) -> datetime | None:
+    """Read the moment out of an Authorization value that `sign_c2` made; None for another."""
+    parts = (authorization or "").split("/")
+    try:
+        moment = datetime.fromisoformat(parts[-3])
+    except (IndexError, ValueError):
+        return None
+    return moment if moment.tzinfo is not None else None
+
+
 class AkSk(Strategy):
     """Signs every attempt anew with an access key and a secret key.
 
@@ -151,7 +161,7 @@ class AkSk(Strategy):
         theirs = http_date(head.header("date"))
         if theirs is None:
             return
-        skew = theirs - datetime.now(UTC)
+        skew = theirs - self._midpoint(sent)
         if abs(skew) <= MAX_SKEW and abs(skew - self._skew) > MIN_SKEW:
             self._skew = skew
             # Another credential, as far as it matters: what was signed with the former one may be sent once more.
@@ -165,6 +175,12 @@ class AkSk(Strategy):
         if answer.status != 401:
             return "ok"
         return "renew" if sent.credential is not self._credential else "denied"
+
+    def _midpoint(self, sent: WireRequest) -> datetime:
+        """Give the moment, by this clock, at which the service most likely looked at its own: halfway."""
+        now = datetime.now(UTC)
+        signed = signed_at(sent.header("authorization"))
+        return now if signed is None else now - max(now - (signed - self._skew), timedelta(0)) / 2
 
     def _sign(self, head: WireRequest, credential: Credential) -> str:
         return sign_c2(

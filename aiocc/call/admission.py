@@ -97,9 +97,14 @@ class Admission:
             bulk_waiting=len(self._bulk),
         )
 
-    def admits_at_once(self, *, bulk: bool = False) -> bool:
+    def admits_at_once(self, bulk: bool = False) -> bool:
         """Take a slot without waiting, where that can be; false where `acquire` must be awaited."""
-        return self._unhindered and self._take_free(bulk=bulk)
+        if bulk or not self._unhindered:
+            return self._unhindered and self._take_free(bulk=bulk)
+        if not self._free or self._calls:
+            return False
+        self._free -= 1
+        return True
 
     async def acquire(self, deadline: float, *, bulk: bool = False) -> None:
         """Take a slot, waiting for it in turn.
@@ -117,11 +122,15 @@ class Admission:
         if self._limiter is not None:
             await self._ask_limiter(self._limiter, deadline, bulk=bulk)
 
-    def release(self, *, bulk: bool = False) -> None:
+    def release(self, bulk: bool = False) -> None:
         """Give back what was acquired; whoever is next has the slot."""
         if self._limiter is not None:
             self._limiter.release()
-        self._release_slot(bulk=bulk)
+        self._free += 1
+        if bulk:
+            self._bulk_free += 1
+        if self._calls or self._bulk:
+            self._grant()
 
     def hold(self, until: float) -> None:
         """Let nothing go before this moment: the service asked to slow down."""
@@ -179,11 +188,11 @@ class Admission:
             waiter.event.set()
 
     def _release_slot(self, *, bulk: bool) -> None:
+        """Give back what the limiter knows nothing of."""
         self._free += 1
         if bulk:
             self._bulk_free += 1
-        if self._calls or self._bulk:
-            self._grant()
+        self._grant()
 
     def _leave(self, waiter: _Waiter) -> None:
         """Give up a place in the queue, or what was granted in the very moment of a cancellation."""

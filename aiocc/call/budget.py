@@ -31,9 +31,11 @@ class Budget:
 
     Attributes:
         service: What repeats after transient faults are charged to.
+        owes: Whether anything may have to be given back: `answered` has something to do.
     """
 
     service: RetryQuota = field(factory=RetryQuota)
+    owes: bool = False
     _credentials: ByIdentity[RetryQuota] = field(factory=ByIdentity)
 
     def pay(self, ended: Ended, strategy: Strategy | None) -> Payment | None:
@@ -41,7 +43,10 @@ class Budget:
         quota = self.service
         if ended.throttled and strategy is not None:
             quota = self._credentials.get(strategy) or self._credentials.set(strategy, RetryQuota())
-        return Payment(quota, ended.cost) if quota.take(ended.cost) else None
+        if not quota.take(ended.cost):
+            return None
+        self.owes = True
+        return Payment(quota, ended.cost)
 
     def answered(self, strategy: Strategy | None, paid: Payment | None) -> None:
         """The service has answered: what the last repeat has cost comes back, or a token for a call without one."""
@@ -49,7 +54,8 @@ class Budget:
             paid.give_back()
         elif self.service.left < QUOTA:
             self.service.give_back(1)
-        if self._credentials and strategy is not None:
+        if strategy is not None:
             quota = self._credentials.get(strategy)
             if quota is not None and (paid is None or paid.quota is not quota):
                 quota.give_back(1)
+        self.owes = self.service.left < QUOTA or len(self._credentials) > 0

@@ -59,7 +59,7 @@ def perform(
 class _Call(Generic[T]):
     """One call on its way."""
 
-    __slots__ = ("base", "deadline", "line", "options", "paid", "policy", "record", "strategy", "teller")
+    __slots__ = ("base", "deadline", "line", "options", "paid", "policy", "queue", "record", "strategy", "teller")
 
     def __init__(self, request: Request[T], line: Line, strategy: Strategy | None, options: CallOptions) -> None:
         self.line = line
@@ -69,6 +69,7 @@ class _Call(Generic[T]):
         self.record: Record[T] = Record(request, request.operation, line.clock())
         self.deadline = self.record.clock
         self.paid: Payment | None = None
+        self.queue = line.queue(request.operation)
         self.base = build(request, line.target, options)
         self.teller = CallTeller(options.hooks, self.record) if options.hooks else None
         if not self.policy.allowed_for(request.operation.effect):
@@ -108,7 +109,7 @@ class _Call(Generic[T]):
         rejected: Credential | None = None
         while True:
             tried = await self._attempt(rejected)
-            now = self.line.clock()
+            now = tried.clock + tried.elapsed
             done = self._finish(tried, now) if tried.reason is None else None
             if self.teller is not None:
                 self.teller.attempt_ended(tried)
@@ -160,7 +161,8 @@ class _Call(Generic[T]):
         if self.teller is not None:
             self.teller.attempt_started(tried)
         try:
-            self._check_deadline(tried.clock)
+            if self.deadline - tried.clock < line.timeouts.least:
+                self._check_deadline(tried.clock)
             if line.breaker.tripped:
                 line.breaker.check(tried.clock)
             if self.strategy is not None:
@@ -169,15 +171,15 @@ class _Call(Generic[T]):
                     await self._obtain_credential(tried, self.strategy)
             if tried.reason is None:
                 tried.wire.phase = Phase.QUEUE
-                queue = line.queue(self.record.operation)
-                if not queue.admits_at_once(bulk=self.options.bulk):
+                queue, bulk = self.queue, self.options.bulk
+                if not queue.admits_at_once(bulk):
                     await self._wait_for_admission(tried, queue)
                 try:
                     if tried.credential_wait or tried.queue_wait:
                         self._check_deadline(line.clock())
                     answer = await (self._probe(tried) if line.breaker.tripped else self._exchange(tried))
                 finally:
-                    queue.release(bulk=self.options.bulk)
+                    queue.release(bulk)
                 self._read(tried, answer)
         except Fault as fault:
             tried.reason, tried.detail = fault.reason, fault.detail
@@ -250,13 +252,13 @@ class _Call(Generic[T]):
             breaker.end_probe()
 
     def _exchange(self, tried: Tried) -> Coroutine[Any, Any, Answer]:
-        line, strategy = self.line, self.strategy
+        line, strategy, operation = self.line, self.strategy, self.record.operation
         sent = tried.sent = self._sealed(tried.credential)
         return line.transport.exchange(
             sent,
             tried.wire,
             deadline=self.deadline,
-            timeouts=line.times(self.record.operation),
+            timeouts=line.times(operation) if operation.read else line.timeouts,
             limits=line.limits,
             on_head=_nothing if strategy is None else partial(strategy.observe, sent),
             idle_at_most=self._idle_at_most(),
@@ -278,8 +280,8 @@ class _Call(Generic[T]):
         return sent
 
     def _read(self, tried: Tried, answer: Answer) -> None:
-        reading = open_answer(self.record.operation, answer, max_depth=self.line.limits.depth)
-        tried.reading, tried.status = reading, answer.status
+        reading = open_answer(self.record.operation, answer, self.line.limits)
+        tried.reading, tried.status, tried.answer = reading, answer.status, answer
         tried.delivery, tried.reason = reading.delivery, reading.reason
         answer.code, answer.description = reading.code, reading.description
         if reading.reason is not None:
@@ -308,19 +310,16 @@ class _Call(Generic[T]):
         code = tried.reading.known if tried.reading is not None else None
         ended = Ended(number, tried.delivery, tried.reason, code, self.record.seen(tried.reason), tried.retry_after)
         if tried.delivery is Delivery.REJECTED and not ended.throttled:
-            self._answered()
+            self.line.budget.answered(self.strategy, self.paid)
         delay = wait_before_repeat(self.policy, self.record.operation.effect, ended)
         if delay is None or now + delay + self.line.timeouts.least > self.deadline:
             return None
         self.paid = self.line.budget.pay(ended, self.strategy)
         return delay if self.paid is not None else None
 
-    def _answered(self) -> None:
-        self.line.budget.answered(self.strategy, self.paid)
-        self.paid = None
-
     def _finish(self, tried: Tried, now: float) -> Outcome[T]:
-        self._answered()
+        if self.line.budget.owes:
+            self.line.budget.answered(self.strategy, self.paid)
         elapsed = now - self.record.clock
         reading: Reading | None = tried.reading
         assert reading is not None
@@ -330,7 +329,7 @@ class _Call(Generic[T]):
         except (TypeError, ValueError, KeyError, AttributeError):
             tried.reason = Reason.PAYLOAD_UNREADABLE
         else:
-            return self.record.succeeded(result, elapsed)
+            return self.record.succeeded(result, elapsed, exchanges=self.options.exchanges)
         return self.record.failed(elapsed)
 
 

@@ -144,6 +144,7 @@ class CallOptions:
         headers: Added to every request.
         hooks: Told of the calls.
         bulk: The calls are one of many, which may wait for others.
+        exchanges: Keep what was sent and what came also where it was accepted.
     """
 
     deadline: float | None = None
@@ -151,6 +152,7 @@ class CallOptions:
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     hooks: Hooks = NO_HOOKS
     bulk: bool = False
+    exchanges: bool = False
 
 
 NO_OPTIONS = CallOptions()

@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import itertools
 import os
-import re
 import secrets
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
-from urllib.parse import unquote
 
 from attrs import define, field
 
 from aiocc.auth.strategy import Credential, Verdict
-from aiocc.delivery import Attempt, Delivery, Reason, fold
+from aiocc.call.redaction import redacted, tamed
+from aiocc.delivery import Attempt, Delivery, Exchange, Reason, fold
 from aiocc.errors import CallError, RateLimitedError, error_class
 from aiocc.outcome import Outcome
-from aiocc.protocol.messages import PUBLIC_HEADERS, Wire, WireRequest
+from aiocc.protocol.messages import Answer, Wire, WireRequest
 from aiocc.protocol.next_step import next_step
 from aiocc.protocol.operation import Operation, Request
-from aiocc.protocol.reading import DESCRIPTION_LIMIT, Reading, escape
-from aiocc.secret import scrub
+from aiocc.protocol.reading import DESCRIPTION_LIMIT, Reading
 
 T = TypeVar("T")
 
 CODE_LIMIT = 64
-
-_TOKEN_BREAK = re.compile(r"[ =;/]")
 
 
 class _CallIds:
@@ -55,6 +51,7 @@ class Tried:
         delivery: What it proves; set when it ends.
         reason: None for a plain success.
         sent: The request as it left; hides its credential.
+        answer: What came back; hides its body.
     """
 
     number: int
@@ -71,14 +68,19 @@ class Tried:
     credential: Credential | None = None
     learnt: Credential | None = None  # what the answer's head brought in place of the one that was sent
     sent: WireRequest | None = None
+    answer: Answer | None = field(default=None, repr=False)
     cause: Exception | None = None
     retry_after: float | None = None
     elapsed: float = 0.0
     credential_wait: float = 0.0
     queue_wait: float = 0.0
 
-    def attempt(self) -> Attempt:
-        """Make the value that users see."""
+    def attempt(self, *, exchange: bool = False) -> Attempt:
+        """Make the value that users see.
+
+        Args:
+            exchange: With what was sent and what came.
+        """
         reused = self.wire.reused
         return Attempt(
             number=self.number,
@@ -90,7 +92,20 @@ class Tried:
             elapsed=self.elapsed,
             code=_code(self),
             status=self.status,
+            exchange=self._exchange() if exchange else None,
         )
+
+    def tamed(self, text: str, limit: int = DESCRIPTION_LIMIT) -> str:
+        """Take out of foreign text what this attempt sent as a secret or a number, and make it fit for one line."""
+        return tamed(text, self.sent, self._learnt(), limit)
+
+    def _exchange(self) -> Exchange | None:
+        if self.sent is None or not self.wire.left:
+            return None
+        return redacted(self.sent, self.answer, self.reading, self._learnt())
+
+    def _learnt(self) -> list[str]:
+        return [self.learnt.secret.reveal()] if self.learnt is not None else []
 
 
 @define(eq=False)
@@ -111,13 +126,19 @@ class Record(Generic[T]):
         """Whether an attempt before the last ended for this reason."""
         return any(one.reason is reason for one in self.tried[:-1])
 
-    def succeeded(self, result: T, elapsed: float) -> Outcome[T]:
-        """Make the outcome of a call that was accepted and could be read."""
+    def succeeded(self, result: T, elapsed: float, *, exchanges: bool = False) -> Outcome[T]:
+        """Make the outcome of a call that was accepted and could be read.
+
+        Args:
+            result: What was read.
+            elapsed: Seconds.
+            exchanges: Keep what was sent and what came also of the attempt that was accepted.
+        """
         return Outcome(
             delivery=Delivery.ACCEPTED,
             result=result,
             call_id=self.call_id,
-            attempts=tuple([one.attempt() for one in self.tried]),
+            attempts=tuple([one.attempt(exchange=exchanges or one.reason is not None) for one in self.tried]),
             elapsed=elapsed,
             maybe_repeated=len(self.tried) > 1 and self._maybe_repeated(),
         )
@@ -150,6 +171,7 @@ class Record(Generic[T]):
         decisive = [one for one in self.tried if one.delivery is delivery][-1]
         reason = decisive.reason or Reason.INTERNAL
         step = self._next_step(delivery, reason, decisive.status)
+        attempts = tuple(one.attempt(exchange=True) for one in self.tried)
         error = error_class(delivery, reason)(
             self._message(decisive, step, elapsed),
             operation=self.operation.name,
@@ -157,12 +179,14 @@ class Record(Generic[T]):
             service=self.operation.service,
             call_id=self.call_id,
             reason=reason,
-            attempts=tuple(one.attempt() for one in self.tried),
+            attempts=attempts,
             elapsed=elapsed,
             code=_code(decisive),
             description=_description(decisive),
             meaning=_meaning(decisive),
             next_step=step,
+            call_data=self.request.lookup(),
+            exchange=attempts[decisive.number - 1].exchange,
         )
         if isinstance(error, RateLimitedError):
             error.retry_after = decisive.retry_after
@@ -183,7 +207,7 @@ class Record(Generic[T]):
         ]
         last = self.tried[-1]
         if last is not decisive and last.detail and last.reason is not None:
-            facts.append(f"then {last.reason.value}: {_tamed(last.detail, last, DESCRIPTION_LIMIT)}")
+            facts.append(f"then {last.reason.value}: {last.tamed(last.detail)}")
         tries = f"{len(self.tried)} attempts, " if len(self.tried) > 1 else ""
         said = ", ".join(fact for fact in facts if fact)
         return f"{name}: {decisive.delivery}: {said}. {step} [call {self.call_id}, {tries}{elapsed:.2f} s]"
@@ -206,7 +230,7 @@ def _meaning(tried: Tried) -> str | None:
 def _description(tried: Tried) -> str | None:
     """Give the vendor's text, or what is known of the fault, without any secret that was sent."""
     text = tried.reading.description if tried.reading is not None and tried.reading.description else tried.detail
-    return _tamed(text, tried, DESCRIPTION_LIMIT) if text else None
+    return tried.tamed(text) if text else None
 
 
 def _code(tried: Tried) -> str | None:
@@ -215,19 +239,4 @@ def _code(tried: Tried) -> str | None:
     if reading is None or reading.code is None:
         return None
     plain = reading.reason is None or reading.known is not None
-    return reading.code if plain else _tamed(reading.code, tried, CODE_LIMIT)
-
-
-def _tamed(text: str, tried: Tried, limit: int) -> str:
-    """Take out of foreign text what was sent as a secret, then make it fit for one line."""
-    if tried.sent is None:
-        return escape(text, limit)
-    learnt = [tried.learnt.secret.reveal()] if tried.learnt is not None else []
-    return escape(scrub(text, [*sent_secrets(tried.sent), *learnt]), limit)
-
-
-def sent_secrets(sent: WireRequest) -> list[str]:
-    """List what must not be echoed: the parts of every header that may be a credential."""
-    hidden = [value for name, value in sent.headers if name.lower() not in PUBLIC_HEADERS]
-    parts = [*hidden, *(part for value in hidden for part in _TOKEN_BREAK.split(value))]
-    return [*parts, *map(unquote, parts)]
+    return reading.code if plain else tried.tamed(reading.code, CODE_LIMIT)

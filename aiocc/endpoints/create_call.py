@@ -18,6 +18,7 @@ from aiocc.protocol.codec import CONVERTER, structure
 from aiocc.protocol.codes import Code, code_table
 from aiocc.protocol.envelope import FABRIC
 from aiocc.protocol.operation import Effect, Operation, Request
+from aiocc.secret import mask_numbers
 
 
 @frozen
@@ -103,11 +104,18 @@ class CreateCall(Request[Call]):
         body = {"called": self.called, "callData": self.call_data, "callerPresent": self.caller_present}
         return {name: value for name, value in body.items() if value is not None}
 
+    def lookup(self) -> str | None:
+        """Give the data by which the call can be found again."""
+        return self.call_data
+
     def trace(self) -> str:
-        """Say how the call can be found in the vendor's records."""
+        """Say how the call can be found in the vendor's records, with the numbers dialled and shown taken out."""
         if not self.call_data:
             return ""
-        shown = self.call_data if len(self.call_data) <= 40 else self.call_data[:40] + "…"
+        data = self.call_data
+        for number in filter(None, (self.called, self.caller_present)):
+            data = data.replace(number, mask_numbers(number)) if len(number) >= 6 else data
+        shown = data if len(data) <= 40 else data[:40] + "…"
         return f"Look for call_data {shown!r} in the call records."
 
 

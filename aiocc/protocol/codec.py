@@ -23,6 +23,7 @@ CHARSETS: Final = frozenset(
 """What an answer may declare. GBK is what some gateways were seen to send."""
 
 _CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
+_TEXT = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _BRACKET_OR_TEXT = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
 
 
@@ -58,11 +59,11 @@ def decode_text(body: bytes, content_type: str | None) -> str:
         raise CodecError(Reason.BAD_CHARSET) from None
 
 
-def decode_json(body: bytes, content_type: str | None = None, *, max_depth: int = 64) -> Any:
+def decode_json(body: bytes, content_type: str | None = None, *, max_depth: int = 64, max_values: int = 100_000) -> Any:
     """Read a JSON text.
 
-    Refused: nesting deeper than `max_depth`, one key twice in an object (the last would win, and could say
-    success), NaN and infinities, numbers of more than `MAX_DIGITS` digits.
+    Refused: more than `max_values` values, nesting deeper than `max_depth`, one key twice in an object (the last
+    would win, and could say success), NaN and infinities, numbers of more than `MAX_DIGITS` digits.
 
     Raises:
         CodecError: With the kind of fault.
@@ -70,7 +71,10 @@ def decode_json(body: bytes, content_type: str | None = None, *, max_depth: int 
     if not body or body.isspace():
         raise CodecError(Reason.EMPTY_BODY)
     text = decode_text(body, content_type)
-    if text.count("{") + text.count("[") > max_depth and _depth(text) > max_depth:
+    if len(text) > max_values and _values(text) > max_values and _values(_TEXT.sub("", text)) > max_values:
+        # No scan of all of it: it would hold the event loop for as long as reading it.
+        raise CodecError(Reason.TOO_DEEP if _deeper(text[:max_values], max_depth) else Reason.TOO_MANY_VALUES)
+    if text.count("{") + text.count("[") > max_depth and _deeper(text, max_depth):
         raise CodecError(Reason.TOO_DEEP)
     try:
         return _DECODER.decode(text)
@@ -100,16 +104,23 @@ def _declared_charset(content_type: str | None) -> str | None:
     return name
 
 
-def _depth(text: str) -> int:
-    depth = deepest = 0
+def _values(text: str) -> int:
+    """Count values, or a few more: a comma inside of text counts as well."""
+    return text.count(",") + text.count("{") + text.count("[")
+
+
+def _deeper(text: str, limit: int) -> bool:
+    """Whether brackets nest deeper than this anywhere outside of text."""
+    depth = 0
     for match in _BRACKET_OR_TEXT.finditer(text):
         mark = match.group()
         if mark in "{[":
             depth += 1
-            deepest = max(deepest, depth)
+            if depth > limit:
+                return True
         elif mark in "}]":
             depth -= 1
-    return deepest
+    return False
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -62,11 +62,13 @@ class AnswerLimits:
         body: Bytes of a body, with its content coding and without it.
         headers: Bytes of a head.
         depth: Levels of JSON.
+        values: Values of JSON, containers and their members, for each one costs time that holds the event loop.
     """
 
     body: int = field(default=8 * 1024 * 1024, validator=positive_whole)
     headers: int = field(default=64 * 1024, validator=positive_whole)
     depth: int = field(default=64, validator=positive_whole)
+    values: int = field(default=100_000, validator=positive_whole)
 
 
 @frozen(kw_only=True)

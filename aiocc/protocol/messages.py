@@ -18,7 +18,7 @@ from aiocc.errors import ConfigurationError
 from aiocc.secret import HIDDEN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
@@ -112,9 +112,9 @@ def encode_query(pairs: Iterable[tuple[str, str]]) -> str:
     return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs)
 
 
-def shown_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+def shown_headers(headers: Iterable[tuple[str, str]], public: Container[str] = PUBLIC_HEADERS) -> list[tuple[str, str]]:
     """Give headers as they may be shown: values that are, or may be, a credential hidden."""
-    return [(name, value if name.lower() in PUBLIC_HEADERS else HIDDEN) for name, value in headers]
+    return [(name, value if name.lower() in public else HIDDEN) for name, value in headers]
 
 
 @define(eq=False, repr=False)

@@ -128,6 +128,10 @@ class Request(Generic[T]):
         """Give the JSON object of the body; None for a request without one."""
         return None
 
+    def lookup(self) -> str | None:
+        """Give what the application gave this request so that it can be found again; None for nothing."""
+        return None
+
     def trace(self) -> str:
         """Say how the application can find this request in the vendor's records; empty where it cannot."""
         return ""

@@ -13,10 +13,12 @@ from aiocc.protocol.codec import CodecError, decode_json
 from aiocc.protocol.codes import Act, Code
 from aiocc.protocol.envelope import CodeField, EnvelopeRule
 from aiocc.protocol.evidence import by_status, decided_by_status
+from aiocc.protocol.limits import AnswerLimits
 from aiocc.protocol.messages import Answer
 from aiocc.protocol.operation import Effect, Operation
 
 DESCRIPTION_LIMIT: Final = 200
+LIMITS: Final = AnswerLimits()
 
 
 @frozen(kw_only=True)
@@ -41,14 +43,14 @@ class Reading:
     data: Mapping[str, Any] | None = None
 
 
-def open_answer(operation: Operation[Any], answer: Answer, *, max_depth: int = 64) -> Reading:
+def open_answer(operation: Operation[Any], answer: Answer, limits: AnswerLimits = LIMITS) -> Reading:
     """Read an answer.
 
     Authentication statuses and redirects by status; then the operation's own rule, at any status; a success
     code counts only with a 2xx; then the service's fault rule; else by status.
     """
     rule = operation.envelope
-    data, problem = _read_object(answer, max_depth)
+    data, problem = _read_object(answer, limits)
     if decided_by_status(answer.status):
         code, description = _any_code(rule, data)
         delivery, reason = by_status(answer.status, is_object=data is not None, effect=operation.effect)
@@ -167,9 +169,10 @@ def _any_code(rule: EnvelopeRule, data: Mapping[str, Any] | None) -> tuple[str |
     return None, None
 
 
-def _read_object(answer: Answer, max_depth: int) -> tuple[Mapping[str, Any] | None, Reason]:
+def _read_object(answer: Answer, limits: AnswerLimits) -> tuple[Mapping[str, Any] | None, Reason]:
     try:
-        data = decode_json(answer.body, answer.head.header("content-type"), max_depth=max_depth)
+        content_type = answer.head.header("content-type")
+        data = decode_json(answer.body, content_type, max_depth=limits.depth, max_values=limits.values)
     except CodecError as error:
         return None, error.reason
     return (data, Reason.CODE_MISSING) if isinstance(data, dict) else (None, Reason.NOT_AN_OBJECT)

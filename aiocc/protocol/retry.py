@@ -46,6 +46,7 @@ _LASTING = frozenset(
         Reason.BODY_TOO_LARGE,
         Reason.TOO_MANY_CODINGS,
         Reason.TOO_DEEP,
+        Reason.TOO_MANY_VALUES,
         Reason.BAD_NUMBER,
         Reason.DUPLICATE_KEY,
         Reason.REDIRECTED,

@@ -9,8 +9,9 @@ import httpx
 import pytest
 
 from aiocc.auth import AkSk, Credential, Secret, sign_c2
+from aiocc.auth.aksk import signed_at, timestamp_text
 from aiocc.errors import ConfigurationError
-from aiocc.protocol.messages import Origin
+from aiocc.protocol.messages import AnswerHead, Origin
 
 from .conftest import Fetched, answer, sent
 
@@ -310,6 +311,30 @@ async def test_clock_is_not_followed(ahead, headers):
         response = await client.get("https://isales.example/x")
 
     assert (401, [401]) == (response.status_code, server.statuses)
+
+
+@pytest.mark.parametrize(("took", "ahead"), [(0, 3600), (60, 3600), (600, 280), (600, -280)])
+def test_clock_is_read_halfway(took, ahead):
+    """Row 58: an answer that took long tells the clock of the moment halfway between signature and answer."""
+    strategy = AkSk(AK, SK)
+    now = datetime.now(UTC)
+    request = sent(strategy, strategy.held(), headers=[("Host", HOST)])
+    signed = request.header("authorization")
+    parts = signed.split("/")
+    parts[-3] = timestamp_text(now - timedelta(seconds=took))
+    request.headers[-1] = ("Authorization", "/".join(parts))
+    request.credential = strategy.held()
+    theirs = now - timedelta(seconds=took / 2) + timedelta(seconds=ahead)
+    strategy.observe(request, AnswerHead(401, [("date", format_datetime(theirs, usegmt=True))]))
+
+    later = signed_at(sent(strategy, strategy.held(), headers=[("Host", HOST)]).header("authorization"))
+    assert abs(ahead - (later - datetime.now(UTC)).total_seconds()) < 5
+
+
+@pytest.mark.parametrize("value", [None, "", "auth-v2/a/b", "auth-v2/a/2024-10-31T14:06:52/host/ff", "Basic x"])
+def test_no_moment_in_another_header(value):
+    """What is no C2 signature, or has no zone, tells no moment."""
+    assert None is signed_at(value)
 
 
 class Clock:

@@ -7,6 +7,7 @@ import pytest
 
 from aiocc.protocol.codes import Code, code_table
 from aiocc.protocol.envelope import WEBADAPTER, EnvelopeRule
+from aiocc.protocol.limits import AnswerLimits
 from aiocc.protocol.messages import Answer, AnswerHead
 from aiocc.protocol.operation import Effect, Operation
 from aiocc.protocol.reading import Reading, open_answer
@@ -37,7 +38,7 @@ def opened(
         codes=code_table(codes),
     )
     headers = [] if content_type is None else [("content-type", content_type)]
-    return open_answer(operation, Answer(AnswerHead(status, headers), body), max_depth=max_depth)
+    return open_answer(operation, Answer(AnswerHead(status, headers), body), AnswerLimits(depth=max_depth))
 
 
 def short(value: object) -> str | None:

@@ -143,9 +143,32 @@ def test_depth_limit_is_the_callers(limit, expected):
     assert expected == fault(b'{"a":[{}]}', max_depth=limit)
 
 
+@pytest.mark.parametrize(
+    ("body", "limit", "expected"),
+    [
+        (b"[0,0,0]", 4, None),
+        (b"[0,0,0,0]", 3, Reason.TOO_MANY_VALUES),
+        (b'[{"a":0},{"a":0}]', 4, None),
+        (b'[{"a":0},{"a":0},[]]', 4, Reason.TOO_MANY_VALUES),
+        (b'{"text":",,,,,,[[[[{{{{"}', 4, None),
+        (b'{"text":"\\",,,,,,[[[[{{{{"}', 4, None),
+        (b'{"text":"' + b"a, b" * 100_000 + b'"}', 100_000, None),
+        (b"[" * 5 + b"0" + b"]" * 5, 4, Reason.TOO_MANY_VALUES),
+        (b"[" * 66 + b"0" + b"]" * 66, 65, Reason.TOO_DEEP),
+        (b"[" + b"0," * 100_000 + b"0]", 100_000, Reason.TOO_MANY_VALUES),
+        (b"[" + b"0," * 99_998 + b"0]", 100_000, None),
+        (b"[" * 200_000, 100_000, Reason.TOO_DEEP),
+    ],
+    ids=short,
+)
+def test_values_are_counted(body, limit, expected):
+    """More values than `AnswerLimits(values=...)`, which would hold the loop for seconds, are refused unread."""
+    assert expected == fault(body, max_values=limit)
+
+
 def test_depth_beyond_the_interpreter():
     """Row 37: a limit that the interpreter cannot reach is still no RecursionError."""
-    assert Reason.TOO_DEEP == fault(b"[" * 200_000 + b"]" * 200_000, max_depth=10**6)
+    assert Reason.TOO_DEEP == fault(b"[" * 200_000 + b"]" * 200_000, max_depth=10**6, max_values=10**6)
 
 
 @pytest.mark.parametrize("inside", [b"[x", b'\\"[', b"\\\\["], ids=["plain", "quotes", "backslashes"])

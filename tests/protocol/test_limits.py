@@ -39,6 +39,7 @@ def test_times_are_finite_and_over_zero(cls, name, value):
         (AnswerLimits, "body"),
         (AnswerLimits, "headers"),
         (AnswerLimits, "depth"),
+        (AnswerLimits, "values"),
         (PoolLimits, "max_connections"),
         (PoolLimits, "max_idle"),
         (PoolLimits, "max_requests"),

@@ -49,6 +49,7 @@ from aiocc.auth import (
 )
 from aiocc.call.explain import Explanation
 from aiocc.call.stats import ServiceStats
+from aiocc.delivery import Exchange
 from aiocc.protocol.messages import Answer, AnswerHead, Origin, WireRequest
 from aiocc.protocol.operation import Effect, Request
 
@@ -73,6 +74,7 @@ async def send(client: Client) -> None:
     assert_type(outcome, Outcome[Call])
     assert_type(outcome.unwrap(), Call)
     assert_type(outcome.error, CallError | None)
+    assert_type(outcome.exchange, Exchange | None)
     assert_type(outcome.delivery, Delivery)
     assert_type(outcome.delivery.happened, bool | None)
 
@@ -148,6 +150,7 @@ def requests(request: CreateCall) -> None:
     assert_type(request.headers(), tuple[tuple[str, str], ...])
     assert_type(request.payload(), Mapping[str, Any])
     assert_type(request.trace(), str)
+    assert_type(request.lookup(), str | None)
 
 
 async def four_methods(strategy: Strategy, fetch: Fetch, head: WireRequest, answer: Answer) -> None:

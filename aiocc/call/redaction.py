@@ -1,0 +1,114 @@
+"""Taking secrets and numbers out of what was sent and what came, before anybody keeps it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Final
+from urllib.parse import unquote
+
+from aiocc.delivery import Exchange, Reason
+from aiocc.protocol.messages import PUBLIC_HEADERS, Answer, WireRequest, shown_headers
+from aiocc.protocol.reading import DESCRIPTION_LIMIT, Reading, escape
+from aiocc.secret import HIDDEN, mask_numbers, scrub
+
+SEARCHED: Final = 65536
+"""Bytes of a body that are looked at: an excerpt is far shorter, and what was sent seldom longer."""
+
+_PUBLIC_IN_ANSWERS: Final = PUBLIC_HEADERS | {
+    "age",
+    "content-encoding",
+    "date",
+    "keep-alive",
+    "retry-after",
+    "server",
+    "transfer-encoding",
+    "via",
+}
+_NO_FAILURE: Final = (None, Reason.CODE_MISSING, Reason.BAD_CODE, Reason.SUCCESS_CODE_ON_FAILURE_STATUS)
+_KINDS: Final = {str: "text", int: "number", float: "number", bool: "bool"}
+_SHOWN: Final = 20
+_TOKEN_BREAK: Final = re.compile(r"[ =;/]")
+_NUMBER: Final = re.compile(r"\d{6,}")
+
+
+def tamed(text: str, sent: WireRequest | None, learnt: Iterable[str], limit: int) -> str:
+    """Take out of foreign text what was sent as a secret or a number, then make it fit for one line.
+
+    Args:
+        text: What a service or a library said.
+        sent: The request that it may echo.
+        learnt: Secrets that the answer itself brought.
+        limit: Characters.
+    """
+    return escape(text if sent is None else _without(text, sent, learnt), limit)
+
+
+def redacted(sent: WireRequest, answer: Answer | None, reading: Reading | None, learnt: Iterable[str]) -> Exchange:
+    """Make what may be shown of an exchange. Of a query the names are kept, of a body its size and its beginning.
+
+    Of an answer that does not speak of a failure only the shape is kept: its payload is the application's, and may
+    itself be a credential.
+
+    Args:
+        sent: The request as it left.
+        answer: What came; None where nothing whole did.
+        reading: What it says.
+        learnt: Secrets that the answer brought.
+    """
+    query = "&".join(f"{name}={HIDDEN}" for name, _ in sent.query)
+    path = mask_numbers(sent.path)
+    excerpt = ""
+    if answer is not None:
+        brought = _hidden_parts(answer.head.headers, _PUBLIC_IN_ANSWERS)
+        if reading is not None and reading.data is not None and reading.reason in _NO_FAILURE:
+            text = _shape(reading.data)
+        else:
+            text = answer.body[:SEARCHED].decode("utf-8", "replace")
+        known = (reading.code or "",) if reading is not None and reading.known is not None else ()
+        excerpt = mask_numbers(_without(text, sent, [*brought, *learnt]), keep=known)
+    return Exchange(
+        request=f"{sent.method} {path}?{query}" if query else f"{sent.method} {path}",
+        request_headers=tuple(shown_headers(sent.headers)),
+        request_size=len(sent.body or b""),
+        status=None if answer is None else answer.status,
+        answer_headers=() if answer is None else tuple(shown_headers(answer.head.headers, _PUBLIC_IN_ANSWERS)),
+        answer_size=None if answer is None else len(answer.body),
+        excerpt=escape(excerpt, DESCRIPTION_LIMIT),
+    )
+
+
+def _shape(value: object) -> str:
+    """Write JSON with the kind of each value in its place."""
+    if isinstance(value, Mapping):
+        members = (f"{json.dumps(str(name)[:64])}: {_shape(inner)}" for name, inner in islice(value.items(), _SHOWN))
+        return f"{{{', '.join(members)}}}"
+    if isinstance(value, list):
+        return f"[{_shape(value[0])}, ...]" if value else "[]"
+    return _KINDS.get(type(value), "null")
+
+
+def sent_secrets(sent: WireRequest) -> list[str]:
+    """List what must not be echoed: the parts of every header that may be a credential."""
+    return _hidden_parts(sent.headers, PUBLIC_HEADERS)
+
+
+def _hidden_parts(headers: Iterable[tuple[str, str]], public: Container[str]) -> list[str]:
+    hidden = [value for name, value in headers if name.lower() not in public]
+    parts = [*hidden, *(part for value in hidden for part in _TOKEN_BREAK.split(value))]
+    return [*parts, *map(unquote, parts)]
+
+
+def _without(text: str, sent: WireRequest, learnt: Iterable[str]) -> str:
+    text = scrub(text, [*sent_secrets(sent), *learnt])
+    for number in sorted(set(_sent_numbers(sent)), key=len, reverse=True):
+        text = text.replace(number, mask_numbers(number))
+    return text
+
+
+def _sent_numbers(sent: WireRequest) -> Iterator[str]:
+    body = (sent.body or b"")[:SEARCHED].decode("utf-8", "replace")
+    for text in (body, sent.path, *(value for _, value in sent.query)):
+        yield from _NUMBER.findall(text)
