@@ -18,6 +18,7 @@ from aiocc.protocol.checks import kind, refuse
 from aiocc.protocol.codec import structure
 from aiocc.protocol.codes import Code, code_table
 from aiocc.protocol.envelope import WEBADAPTER
+from aiocc.protocol.model import Model
 from aiocc.protocol.operation import Effect, Operation, Request
 
 
@@ -29,7 +30,7 @@ class MediaAbility(StrEnum):
 
 
 @frozen
-class DialReceipt:
+class DialReceipt(Model):
     """The service began to connect the visitor with an agent. The events of the call say how it goes on."""
 
 

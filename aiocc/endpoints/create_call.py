@@ -17,12 +17,13 @@ from aiocc.protocol.checks import text
 from aiocc.protocol.codec import CONVERTER, structure
 from aiocc.protocol.codes import Code, code_table
 from aiocc.protocol.envelope import FABRIC
+from aiocc.protocol.model import Model
 from aiocc.protocol.operation import Effect, Operation, Request
 from aiocc.secret import mask_numbers
 
 
 @frozen
-class Call:
+class Call(Model):
     """An outbound call that the service took on. Not "the phone rang".
 
     Attributes:

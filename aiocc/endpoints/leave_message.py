@@ -16,11 +16,12 @@ from aiocc.protocol.checks import text
 from aiocc.protocol.codec import structure
 from aiocc.protocol.codes import Code, code_table
 from aiocc.protocol.envelope import RESULT_CODE, CodeField, EnvelopeRule
+from aiocc.protocol.model import Model
 from aiocc.protocol.operation import Effect, Operation, Request
 
 
 @frozen
-class MessageReceipt:
+class MessageReceipt(Model):
     """The message was saved. The service gives nothing to find it by."""
 
 

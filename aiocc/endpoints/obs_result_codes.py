@@ -16,13 +16,14 @@ from aiocc.protocol.checks import number, one_of
 from aiocc.protocol.codec import CONVERTER, structure
 from aiocc.protocol.codes import Act, Code, code_table
 from aiocc.protocol.envelope import ISALES
+from aiocc.protocol.model import Model
 from aiocc.protocol.operation import Effect, Operation, Request
 
 MAX_PAGE_SIZE = 50
 
 
 @frozen
-class ObsResultCode:
+class ObsResultCode(Model):
     """One result code of outbound calls.
 
     Attributes:
@@ -35,7 +36,7 @@ class ObsResultCode:
 
 
 @frozen
-class ObsResultCodePage:
+class ObsResultCodePage(Model):
     """One page of result codes.
 
     Attributes:

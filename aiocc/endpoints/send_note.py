@@ -5,7 +5,7 @@ https://support.huaweicloud.com/intl/en-us/api-cec/cec_07_1205.html
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 import attrs
@@ -16,6 +16,7 @@ from aiocc.endpoints.gateway_codes import GATEWAY_CODES
 from aiocc.protocol.checks import kind, number, refuse, utf8_text
 from aiocc.protocol.codec import structure
 from aiocc.protocol.envelope import GATEWAY
+from aiocc.protocol.model import Model
 from aiocc.protocol.operation import Effect, Operation, Request
 
 MIN_AGENT_ID = 101
@@ -29,7 +30,7 @@ _RECEIVERS = f"1 to {MAX_RECEIVERS} agent ids, each a whole number from {MIN_AGE
 
 
 @frozen
-class NoteReceipt:
+class NoteReceipt(Model):
     """The gateway took the note. A receiver who is signed in gets an event for it."""
 
 
@@ -62,7 +63,7 @@ class SendNote(Request[NoteReceipt]):
         agent_id: The sender, 101 to 999999; None for the agent that sends it.
     """
 
-    to: Sequence[int] = field(converter=_receivers, validator=check_receivers)
+    to: tuple[int, ...] = field(converter=_receivers, validator=check_receivers)
     content: str = field(validator=utf8_text(MAX_NOTE_BYTES))
     agent_id: int | None = field(
         default=None, kw_only=True, validator=number(MIN_AGENT_ID, MAX_AGENT_ID, optional=True)

@@ -12,6 +12,7 @@ from attrs import field, frozen
 from aiocc.protocol.codes import CodeTable
 from aiocc.protocol.envelope import EnvelopeRule
 from aiocc.protocol.messages import quote_segment
+from aiocc.protocol.model import Model
 
 T = TypeVar("T")
 
@@ -98,7 +99,7 @@ class Operation(Generic[T]):
     read: float = 0.0
 
 
-class Request(Generic[T]):
+class Request(Model, Generic[T]):
     """Base of the request models: frozen values, checked when they are made.
 
     A model says what travels where; what travels always is the operation's.

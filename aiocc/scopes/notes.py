@@ -16,6 +16,7 @@ from aiocc.endpoints.send_note import MAX_NOTE_BYTES, MAX_RECEIVERS, NoteReceipt
 from aiocc.errors import CallError, InvalidRequestError
 from aiocc.outcome import Outcome
 from aiocc.protocol.checks import is_number, kind, refuse, text, utf8_text
+from aiocc.protocol.model import Model
 from aiocc.protocol.pace import Pace, Rate
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def _distinct(value: object) -> tuple[object, ...]:
 
 
 @frozen
-class Note:
+class Note(Model):
     """One note of a fan-out.
 
     Attributes:
@@ -44,7 +45,7 @@ class Note:
         key: The application's own name for it.
     """
 
-    to: Sequence[int] = field(converter=_distinct)
+    to: tuple[int, ...] = field(converter=_distinct)
     content: str = field(validator=utf8_text(MAX_NOTE_BYTES))
     key: str | None = field(default=None, validator=text(1, 255, optional=True))
 
