@@ -11,8 +11,21 @@ import pytest
 
 from aiocc.simulator import Simulator
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+RECIPES = [block for block in BLOCKS if block.startswith("# tests/recipes/")]
+BLOCKS = [block for block in BLOCKS if block not in RECIPES]
+
+
+@pytest.mark.parametrize("block", RECIPES)
+def test_a_recipe_is_the_file_that_it_names(block: str) -> None:
+    """What is shown of a recipe is all of it, and its own test runs it."""
+    name, _, shown = block.partition("\n")
+
+    assert (ROOT / name.removeprefix("# ")).read_text() == shown
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
