@@ -7,6 +7,7 @@ whether a byte left, and raises `Fault` where there is no answer. It knows no cr
 from aiocc.transport.foreign import ForeignTransport
 from aiocc.transport.interface import Transport
 from aiocc.transport.pool_transport import PoolTransport
+from aiocc.transport.stats import PoolStats, Watcher
 from aiocc.transport.tls import TLS
 
-__all__ = ["TLS", "ForeignTransport", "PoolTransport", "Transport"]
+__all__ = ["TLS", "ForeignTransport", "PoolStats", "PoolTransport", "Transport", "Watcher"]

@@ -47,7 +47,7 @@ async def send(request: httpx.Request, pool: Pool, place: Place, limits: AnswerL
     try:
         await exchange.send()
     except Fault as fault:
-        error = _named(fault, exchange.wire, request)
+        error = named(fault, exchange.wire, request)
     else:
         return exchange.response()
     raise error
@@ -118,7 +118,7 @@ class _Exchange(httpx.AsyncByteStream):
             try:
                 await connection.advance()
             except Fault as fault:
-                error = _named(fault, self.wire, self._request)
+                error = named(fault, self.wire, self._request)
             else:
                 continue
             raise error
@@ -140,7 +140,7 @@ class _Exchange(httpx.AsyncByteStream):
         if self._request.method == "CONNECT":
             raise httpx.UnsupportedProtocol("CONNECT is not supported: give a proxy to httpx", request=self._request)
         while True:
-            connection = self._pool.take(self._place.clock())
+            connection = kept = self._pool.take(self._place.clock())
             if connection is None:
                 await self._trace("connection.connect_tcp.started")
                 connection = await self._pool.borrow(
@@ -170,7 +170,8 @@ class _Exchange(httpx.AsyncByteStream):
             if started:
                 return connection
             await self.aclose()
-            refuse_stillborn(connection)
+            if kept is None:
+                refuse_stillborn(connection)
 
     async def _trace_opened(self, connection: Connection) -> None:
         try:
@@ -250,7 +251,7 @@ def _seconds(timeout: float | None) -> float:
     return _FOREVER if timeout is None else timeout
 
 
-def _named(fault: Fault, wire: Wire, request: httpx.Request) -> httpx.TransportError:
+def named(fault: Fault, wire: Wire, request: httpx.Request) -> httpx.TransportError:
     """Give httpx's name of a fault."""
     text = f"{fault.reason.value} ({fault.detail})" if fault.detail else fault.reason.value
     if not wire.left:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 from collections.abc import Callable
 from typing import Any
 
-import anyio
 import anyio.lowlevel
 
 
@@ -25,16 +25,20 @@ class Place:
         self._pid = os.getpid()
         native = getattr(self._token, "native_token", self._token)
         self._loop = native if isinstance(native, asyncio.AbstractEventLoop) else None
-        self.clock: Callable[[], float] = self._loop.time if self._loop is not None else anyio.current_time
+        self.clock: Callable[[], float] = self._loop.time if self._loop is not None else _trio_clock()
 
     @property
     def asyncio_loop(self) -> asyncio.AbstractEventLoop | None:
         """Asyncio's loop; None under trio, also where trio is a guest of asyncio's."""
         return self._loop
 
+    def is_this_process(self) -> bool:
+        """Whether the running code is in this place's process; a fork takes the loop along, and must not use it."""
+        return self._pid == os.getpid()
+
     def is_here(self) -> bool:
         """Whether the running code is in this place."""
-        if self._pid != os.getpid():
+        if not self.is_this_process():
             return False
         if self._loop is not None:
             return asyncio._get_running_loop() is self._loop  # documented, and raises nothing
@@ -42,7 +46,7 @@ class Place:
 
     def still_runs(self) -> bool:
         """Whether the loop has not ended. For a parent process's place the answer is no."""
-        if self._pid != os.getpid():
+        if not self.is_this_process():
             return False
         if self._loop is not None:
             return not self._loop.is_closed()
@@ -52,6 +56,12 @@ class Place:
         except RuntimeError:  # trio.RunFinishedError
             return False
         return True
+
+
+def _trio_clock() -> Callable[[], float]:
+    """Give trio's own clock: anyio's asks first which loop runs, and between two tasks none seems to."""
+    clock: Callable[[], float] = importlib.import_module("trio").current_time
+    return clock
 
 
 def _nothing() -> None:

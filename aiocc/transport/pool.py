@@ -6,45 +6,24 @@ moment it is decided upon until `give_back`, so that no way out of an await can 
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from math import inf
-from typing import Literal
+from typing import Final
 
 import anyio
-from attrs import define, field, frozen
+from attrs import define, field
 
 from aiocc.delivery import Phase, Reason
 from aiocc.protocol.limits import PoolLimits
 from aiocc.protocol.messages import Fault, Origin, Wire
+from aiocc.transport.alarm import Alarm
 from aiocc.transport.connection import Connection
 from aiocc.transport.dial import Dial
+from aiocc.transport.place import Place
+from aiocc.transport.stats import Closed, PoolStats, Tally, Watcher
 
-Closed = Literal["idle", "age", "requests", "surplus", "lost", "failed", "shutdown"]
-
-
-@frozen(kw_only=True)
-class PoolStats:
-    """What a pool holds now, and has done so far.
-
-    Attributes:
-        active: Connections with a request on its way.
-        idle: Open ones without.
-        connecting: Being opened.
-        waiting: Requests that wait for a connection; under a `Client` none ever does.
-        oldest_wait: Seconds that the first of these has waited.
-        opened: Since the beginning.
-        reused: Requests that went over a connection which had served before.
-        closed: By reason.
-    """
-
-    active: int
-    idle: int
-    connecting: int
-    waiting: int
-    oldest_wait: float
-    opened: int
-    reused: int
-    closed: dict[str, int]
+_MOMENT: Final = 0.001
+"""Seconds past the limit at which the loop gives notice: at the very moment nothing is over it yet."""
 
 
 def refuse_stillborn(connection: Connection) -> None:
@@ -72,9 +51,20 @@ class Pool:
         origin: Where to.
         limits: How many, and for how long.
         dial: Opens one.
+        place: The event loop, which gives notice when connections were idle for too long; without one that is seen
+            at borrow and return alone.
+        watcher: Told of connections as they come and go.
     """
 
-    def __init__(self, origin: Origin, limits: PoolLimits, dial: Dial) -> None:
+    def __init__(
+        self,
+        origin: Origin,
+        limits: PoolLimits,
+        dial: Dial,
+        *,
+        place: Place | None = None,
+        watcher: Watcher | None = None,
+    ) -> None:
         self._origin = origin
         self._limits = limits
         self._dial = dial
@@ -84,10 +74,10 @@ class Pool:
         self._active: set[Connection] = set()
         self._connecting = 0
         self._waiting: deque[_Waiter] = deque()
-        self._opened = self._reused = 0
-        self._closed: Counter[str] = Counter()
+        self._tally = Tally(origin, watcher)
         self._dialling: set[anyio.CancelScope] = set()
         self._shut = False
+        self._alarm = Alarm(place, self._sweep) if place is not None else None
 
     def take(self, now: float, *, idle_at_most: float = inf) -> Connection | None:
         """Take the connection used last that may carry another request, without waiting; None where there is none.
@@ -107,8 +97,7 @@ class Pool:
             elif not connection.undisturbed(now):
                 self._close(connection, "lost")
             else:
-                self._active.add(connection)
-                self._reused += 1
+                self._lend(connection)
                 return connection
         return None
 
@@ -140,27 +129,56 @@ class Pool:
             self._close(connection, reason)
             self._pass_slot_on()
         elif self._waiting:
-            self._active.add(connection)
-            self._reused += 1
+            self._lend(connection)
             self._wake(connection)
         else:
             self._keep(connection, now)
 
-    def expire(self, now: float) -> float | None:
-        """Close what has been idle too long; gives when to look again, None when nothing is idle."""
+    async def warm_up(self, wanted: int, *, connect_timeout: float, deadline: float) -> int:
+        """Open connections until so many are there, or none more may be; gives how many are.
+
+        Raises:
+            Fault: One could not be opened; those that could stay.
+        """
+        faults: list[Fault] = []
+
+        async def open_one() -> None:
+            if self._shut or not self._has_room():
+                return
+            self._connecting += 1
+            try:
+                connection = await self._open(Wire(), connect_timeout, deadline)
+            except Fault as fault:
+                faults.append(fault)
+            else:
+                self.give_back(connection, connection.used_at)
+
+        async with anyio.create_task_group() as group:
+            for _ in range(self._count(), min(wanted, self._limits.max_connections)):
+                group.start_soon(open_one)
+        if faults:
+            raise faults[0]
+        return self._count()
+
+    def expire(self, now: float) -> None:
+        """Close what has been idle too long, the least recently used first."""
         while self._idle and (reason := self._unfit(self._idle[0], now)) is not None:
             self._close(self._idle.popleft(), reason)
-        return self._idle[0].used_at + self._idle_expiry if self._idle else None
 
     def expect_idle_limit(self, seconds: float) -> None:
         """Learn when the server closes an unused connection, from its Keep-Alive header; stay below it."""
         if seconds <= 0:
             return  # it is about to close this one; the others are not said to be worse
-        self._idle_expiry = min(self._limits.idle_expiry, max(seconds - 1.0, seconds / 2))
+        expiry = min(self._limits.idle_expiry, max(seconds - 1.0, seconds / 2))
+        if expiry != self._idle_expiry:
+            self._idle_expiry = expiry
+            self._set_alarm()
 
     def shut(self) -> None:
         """Close what is idle, and whatever is given back from now on; those that wait end."""
         self._shut = True
+        if self._alarm is not None:
+            self._alarm.cancel()
         while self._idle:
             self._close(self._idle.pop(), "shutdown")
         for waiter in self._waiting:
@@ -182,9 +200,9 @@ class Pool:
             connecting=self._connecting,
             waiting=len(self._waiting),
             oldest_wait=now - self._waiting[0].since if self._waiting else 0.0,
-            opened=self._opened,
-            reused=self._reused,
-            closed=dict(self._closed),
+            opened=self._tally.opened,
+            reused=self._tally.reused,
+            closed=dict(self._tally.closed),
         )
 
     def __repr__(self) -> str:
@@ -195,8 +213,11 @@ class Pool:
 
     # Deciding; nothing here awaits.
 
+    def _count(self) -> int:
+        return len(self._active) + len(self._idle) + self._connecting
+
     def _has_room(self) -> bool:
-        return len(self._active) + len(self._idle) + self._connecting < self._limits.max_connections
+        return self._count() < self._limits.max_connections
 
     def _oldest_idle(self) -> Connection | None:
         """Idle ones are left over here only where the request would not take one: it wants a fresh connection."""
@@ -213,15 +234,39 @@ class Pool:
             return "requests"
         return None
 
+    def _lend(self, connection: Connection) -> None:
+        self._active.add(connection)
+        if connection.requests:
+            self._tally.reused += 1
+
     def _keep(self, connection: Connection, now: float) -> None:
         self._idle.append(connection)
         self.expire(now)
+        if self._alarm is not None and self._alarm.when is None:
+            self._set_alarm()
         if self._limits.max_idle is not None and len(self._idle) > self._limits.max_idle:
             self._close(self._idle.popleft(), "surplus")
 
+    def _sweep(self, now: float) -> None:
+        """Close every idle connection that may not stay, whether or not anything is borrowed again."""
+        kept: deque[Connection] = deque()
+        for connection in self._idle:
+            if (reason := self._unfit(connection, now)) is not None:
+                self._close(connection, reason)
+            else:
+                kept.append(connection)
+        self._idle = kept
+        self._set_alarm()
+
+    def _set_alarm(self) -> None:
+        """Have the loop say when the first of the idle ones may stay no longer."""
+        if self._alarm is not None and self._idle:
+            expiry, age = self._idle_expiry, self._limits.max_age
+            self._alarm.set(_MOMENT + min(min(one.used_at + expiry, one.opened_at + age) for one in self._idle))
+
     def _close(self, connection: Connection, reason: Closed) -> None:
-        self._closed[reason] += 1
         connection.close()
+        self._tally.count_closed(reason)
 
     def _wake(self, connection: Connection) -> None:
         waiter = self._waiting.popleft()
@@ -240,7 +285,8 @@ class Pool:
 
     async def _open(self, wire: Wire, timeout: float, deadline: float) -> Connection:
         """Open a connection in a slot that is counted as connecting already."""
-        until = anyio.current_time() + timeout
+        began = anyio.current_time()
+        until = began + timeout
         connection: Connection | None = None
         scope = anyio.CancelScope(deadline=min(until, deadline))
         self._dialling.add(scope)
@@ -256,7 +302,7 @@ class Pool:
                 self._pass_slot_on()
             else:
                 self._active.add(connection)
-                self._opened += 1
+                self._tally.count_opened(anyio.current_time() - began)
         if self._shut:
             if connection is not None:
                 self.give_back(connection, connection.used_at)

@@ -20,8 +20,9 @@ from aiocc.secret import HiddenBytes
 from aiocc.transport import httpx_face
 from aiocc.transport.dial import Dialler
 from aiocc.transport.place import Place
-from aiocc.transport.pool import Pool, PoolStats, refuse_stillborn
+from aiocc.transport.pool import Pool, refuse_stillborn
 from aiocc.transport.reach import REACH
+from aiocc.transport.stats import PoolStats, Watcher
 from aiocc.transport.tls import TLS, ssl_context
 
 _FACE_LIMITS: Final = AnswerLimits()
@@ -37,13 +38,21 @@ class PoolTransport(httpx.AsyncBaseTransport):
     Args:
         pool: For each origin.
         tls: How hosts prove who they are, or an `ssl.SSLContext`.
+        own: Whom `TLS(server_name=...)` names; every origin without.
+        watcher: Told of each connection that is opened or closed.
     """
 
     def __init__(
-        self, pool: PoolLimits | None = None, tls: TLS | ssl.SSLContext | None = None, *, own: Origin | None = None
+        self,
+        pool: PoolLimits | None = None,
+        tls: TLS | ssl.SSLContext | None = None,
+        *,
+        own: Origin | None = None,
+        watcher: Watcher | None = None,
     ) -> None:
         self._limits = pool or PoolLimits()
         self._own = own
+        self._watcher = watcher
         self._tls = tls if tls is not None else TLS()
         self._pools: dict[Origin, Pool] = {}
         self._place: Place | None = None
@@ -67,7 +76,7 @@ class PoolTransport(httpx.AsyncBaseTransport):
         collected = _Collected(limits, on_head, pool)
         data = _sendable(request)
         while True:
-            connection = pool.take(place.clock(), idle_at_most=idle_at_most)
+            connection = kept = pool.take(place.clock(), idle_at_most=idle_at_most)
             if connection is None:
                 connection = await pool.borrow(
                     wire, connect_timeout=timeouts.connect, queue_timeout=timeouts.queue, deadline=deadline
@@ -93,7 +102,8 @@ class PoolTransport(httpx.AsyncBaseTransport):
                     answer = collected.answer()
                     wire.phase = Phase.DONE
                     return answer
-                refuse_stillborn(connection)
+                if kept is None:
+                    refuse_stillborn(connection)
             finally:
                 pool.give_back(connection, place.clock())
 
@@ -107,6 +117,31 @@ class PoolTransport(httpx.AsyncBaseTransport):
         place = self._here()
         pool = self._pools.get(origin) or self._open_pool(origin, place)
         return await httpx_face.send(request, pool, place, _FACE_LIMITS)
+
+    async def warm_up(self, url: str, connections: int = 1, *, timeout: float = 5.0) -> int:
+        """Open connections before they are needed, TLS included, and keep them idle; `idle_expiry` bounds how long.
+
+        Args:
+            url: Any address of the host.
+            connections: How many are to be open, those that are already included; never over `max_connections`.
+            timeout: Seconds that this may take.
+
+        Returns:
+            How many are open.
+
+        Raises:
+            httpx.ConnectError: One could not be opened; those that could stay open.
+            httpx.ConnectTimeout: The same, in time.
+        """
+        request = httpx.Request("GET", url)
+        origin = httpx_face.origin_of(request)
+        place = self._here()
+        pool = self._pools.get(origin) or self._open_pool(origin, place)
+        try:
+            return await pool.warm_up(connections, connect_timeout=timeout, deadline=inf)
+        except Fault as fault:
+            error = httpx_face.named(fault, Wire(), request)
+        raise error
 
     def stats(self) -> dict[str, PoolStats]:
         """Say what each origin's pool holds."""
@@ -139,7 +174,8 @@ class PoolTransport(httpx.AsyncBaseTransport):
         if origin.scheme == "https":
             context = ssl_context(self._tls) if isinstance(self._tls, TLS) else self._tls
             server_name = self._tls.server_name if isinstance(self._tls, TLS) and self._own in (None, origin) else None
-        pool = self._pools[origin] = Pool(origin, self._limits, Dialler(context, server_name, place).dial)
+        dial = Dialler(context, server_name, place).dial
+        pool = self._pools[origin] = Pool(origin, self._limits, dial, place=place, watcher=self._watcher)
         if self._closed:
             pool.shut()
         return pool

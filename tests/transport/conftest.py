@@ -1,8 +1,12 @@
-"""One authority for all tests of TLS, since a key takes time to make."""
+"""What tests of the transport share: one authority, since a key takes time to make, and what is not there."""
 
 from __future__ import annotations
 
+import gc
+import socket
 import ssl
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,3 +46,20 @@ class Authority:
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     """Give the authority of this run."""
     return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def dead_port() -> int:
+    """Give a port on which nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+@pytest.fixture
+def abandoned() -> Iterator[None]:
+    """Collect what a test leaves in a loop that has ended: Python warns of its sockets, and of no other test's."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()

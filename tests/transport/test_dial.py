@@ -66,14 +66,6 @@ async def connected(resolving: Resolving) -> AsyncIterator[str]:
         yield str(opened.getpeername()[0])
 
 
-@pytest.fixture
-def dead_port() -> int:
-    """Give a port on which nobody listens."""
-    with socket.socket() as taken:
-        taken.bind((LIVE, 0))
-        return int(taken.getsockname()[1])
-
-
 ASYNCIO = pytest.mark.parametrize(
     "anyio_backend",
     [

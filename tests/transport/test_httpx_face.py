@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import ssl
 import tracemalloc
-import warnings
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, cast
 
@@ -225,6 +223,58 @@ async def test_time_outs_are_honoured(timeout: Any, limits: Any, error: type[Exc
     assert 0 == sockets_to(served.port)
 
 
+async def test_each_piece_of_a_request_has_the_write_time_out_of_its_own() -> None:
+    """A request may take longer than the write time-out as long as the server goes on reading."""
+
+    async def converse(peer: Peer) -> None:
+        data = b""
+        while not data.endswith(b"0\r\n\r\n"):
+            data = data[-10:] + (await peer.receive())[-10:]
+            await anyio.sleep(0.001)
+        await peer.send(OK)
+        await peer.until_closed()
+
+    async with serving(converse) as served, client_of() as (client, _):
+        began = anyio.current_time()
+        response = await client.post(served.url, content=Pieces(*[PIECE] * 600), timeout=httpx.Timeout(LONG, write=0.4))
+
+        assert (200, True) == (response.status_code, anyio.current_time() - began > 0.4)
+
+
+@pytest.mark.parametrize("ending", ["answer", "fin", "reset"])
+async def test_a_write_that_waits_hears_what_the_server_does(ending: str) -> None:
+    """An answer, or the end of the connection, ends the wait for room at once: nobody waits for a time-out."""
+    full = anyio.Event()
+
+    async def converse(peer: Peer) -> None:
+        await full.wait()
+        if ending == "answer":
+            await peer.send(answer(b"Content-Length: 0", status=b"HTTP/1.1 413 Too Large"))
+            await peer.until_closed()
+        elif ending == "reset":
+            peer.reset()
+
+    async with serving(converse) as served, client_of() as (client, transport):
+        outcomes: list[object] = []
+
+        async def post() -> None:
+            try:
+                outcomes.append((await client.post(served.url, content=Pieces(*[PIECE] * 5_000))).status_code)
+            except httpx.TransportError as error:
+                outcomes.append(type(error))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(post)
+            await served.until_open(1)
+            await anyio.wait_all_tasks_blocked()
+            full.set()
+
+        lost = {httpx.ReadError, httpx.RemoteProtocolError}
+        assert outcomes == [413] if ending == "answer" else set(outcomes) < lost
+        assert (0, 0) == (held(transport), transport.stats()[served.url].idle)
+    assert 0 == sockets_to(served.port)
+
+
 async def test_a_handshake_that_hangs_is_a_connect_time_out() -> None:
     """Connecting includes TLS, as it does with httpx."""
 
@@ -370,15 +420,6 @@ async def test_head_and_bodiless_answers_have_no_body() -> None:
     async with serving(replying(answer(b"Content-Length: 5"))) as served, client_of() as (client, transport):
         assert b"" == (await client.head(served.url)).content
         assert 0 == held(transport)
-
-
-@pytest.fixture
-def abandoned() -> Iterator[None]:
-    """Collect what a test leaves in a loop that has ended: Python warns of its sockets, and of no other test's."""
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 @pytest.mark.usefixtures("abandoned")

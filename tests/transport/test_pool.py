@@ -29,7 +29,7 @@ class Open:
     number: int
     opened_at: float = 0.0
     used_at: float = 0.0
-    requests: int = 1
+    requests: int = 1  # taken for used, unless the test says otherwise
     alive: bool = True
     closed: bool = False
 
@@ -166,18 +166,6 @@ async def test_what_was_idle_for_too_long_is_closed_at_borrow_and_at_return() ->
     assert {"idle": 3} == pool.stats().closed
 
 
-async def test_expire_says_when_to_look_again() -> None:
-    """The next expiry is that of the connection idle for longest; with none idle there is none."""
-    pool = pool_of(Host(), idle_expiry=5)
-    connection = await borrowed(pool)
-    assert None is pool.expire(0)
-    connection.used_at = 1
-    pool.give_back(connection, 1)
-
-    assert 6 == pool.expire(5)
-    assert None is pool.expire(7)
-
-
 @pytest.mark.parametrize(("told", "kept"), [(60.0, 5.0), (5.0, 4.0), (1.0, 0.5), (0.0, 5.0)])
 async def test_the_server_s_own_idle_limit_is_stayed_below(told: float, kept: float) -> None:
     """Keep-Alive: timeout shortens the idle expiry, and never lengthens it; 0 speaks of its own connection alone."""
@@ -186,7 +174,8 @@ async def test_the_server_s_own_idle_limit_is_stayed_below(told: float, kept: fl
     connection = await borrowed(pool)
     pool.give_back(connection, 0)
 
-    assert kept == pool.expire(0)
+    assert connection is pool.take(kept)
+    pool.give_back(connection, kept)
     assert None is pool.take(kept + 0.001)
 
 
@@ -449,3 +438,88 @@ async def test_stats_and_repr_say_what_is_there() -> None:
     )  # fmt: skip
     assert 0 < stats.oldest_wait < 60
     assert 0.0 == pool.stats().oldest_wait
+
+
+class Watched:
+    """Writes down what it is told; `broken` raises besides."""
+
+    def __init__(self, *, broken: bool = False) -> None:
+        self.told: list[tuple[Origin, str]] = []
+        self.broken = broken
+
+    def opened(self, origin: Origin, elapsed: float) -> None:
+        """Write it down."""
+        self.told.append((origin, "opened" if 0 <= elapsed < 60 else "impossible"))
+        if self.broken:
+            raise ValueError("of the watcher's own")
+
+    def closed(self, origin: Origin, reason: str) -> None:
+        """Write it down."""
+        self.told.append((origin, reason))
+        if self.broken:
+            raise ValueError("of the watcher's own")
+
+
+@pytest.mark.parametrize("broken", [False, True])
+async def test_a_watcher_is_told_of_every_connection_and_cannot_harm_the_pool(broken: bool) -> None:
+    """Each connection is opened once and closed once, with its reason; what a watcher raises goes no further."""
+    watched = Watched(broken=broken)
+    pool = Pool(ORIGIN, PoolLimits(idle_expiry=5, max_idle=1, max_connections=3), Host().dial, watcher=watched)
+    first, second, third = [await borrowed(pool) for _ in range(3)]
+    pool.give_back(first, 0)
+    pool.give_back(second, 0)
+    second.used_at = 10
+    pool.take(10)
+    third.alive = False
+    pool.give_back(third, 10)
+    pool.shut()
+    pool.give_back(second, 10)
+
+    assert [(ORIGIN, what) for what in ["opened"] * 3 + ["surplus", "lost", "shutdown"]] == watched.told
+    assert (0, 0, 0, 0) == counted(pool)
+    assert {"surplus": 1, "lost": 1, "shutdown": 1} == pool.stats().closed
+
+
+async def warmed(pool: Pool, wanted: int) -> int:
+    """Warm a pool up."""
+    return await pool.warm_up(wanted, connect_timeout=60, deadline=inf)
+
+
+async def test_a_pool_is_warmed_up_to_what_is_wanted_and_no_further_than_allowed() -> None:
+    """What is there counts; what was opened ahead serves the next requests, and is no reuse before it has served."""
+    host = Host()
+    pool = pool_of(host, max_connections=4)
+    await borrowed(pool)
+
+    assert 3 == await warmed(pool, 3)
+    assert (1, 2, 0, 0) == counted(pool)
+    assert (3, 4) == (await warmed(pool, 2), await warmed(pool, 9))
+    assert 4 == host.dialled
+    connection = pool.take(0)
+    assert connection is not None
+    assert 1 == pool.stats().reused
+
+
+async def test_a_warm_up_that_fails_keeps_what_it_opened_and_loses_no_slot() -> None:
+    """The first fault is told, once all have ended."""
+    pool = pool_of(Host(outcomes=deque([Fault(Reason.CONNECTION_REFUSED)])))
+    with pytest.raises(Fault) as caught:
+        await warmed(pool, 2)
+
+    assert Reason.CONNECTION_REFUSED == caught.value.reason
+    assert (0, 1, 0, 0) == counted(pool)
+
+
+async def test_a_cancelled_warm_up_loses_no_slot() -> None:
+    """Neither those that are being opened, nor those whose turn has not come."""
+    pool = pool_of(Host(outcomes=deque([anyio.Event(), anyio.Event()])))
+    async with anyio.create_task_group() as group:
+        group.start_soon(warmed, pool, 2)
+        await anyio.wait_all_tasks_blocked()
+        assert (0, 0, 2, 0) == counted(pool)
+        group.cancel_scope.cancel()
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await warmed(pool, 2)
+
+    assert (0, 0) == (pool.stats().active, pool.stats().connecting)
