@@ -13,7 +13,7 @@ from aiocc.delivery import Reason
 from aiocc.protocol.limits import AnswerLimits, Timeouts
 from aiocc.protocol.messages import DEFAULT_PORTS, Answer, AnswerHead, Fault, Origin, Wire, WireRequest
 from aiocc.transport.interface import Transport
-from aiocc.transport.pool import PoolStats
+from aiocc.transport.stats import PoolStats
 
 _REFUSALS: Final = frozenset({401, 407})
 

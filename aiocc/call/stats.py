@@ -8,7 +8,7 @@ from attrs import frozen
 
 from aiocc.call.admission import AdmissionStats
 from aiocc.protocol.breaker import State
-from aiocc.transport.pool import PoolStats
+from aiocc.transport.stats import PoolStats
 
 
 @frozen(kw_only=True)

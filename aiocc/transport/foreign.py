@@ -20,8 +20,8 @@ from aiocc.protocol.inflate import Body
 from aiocc.protocol.limits import AnswerLimits, Timeouts
 from aiocc.protocol.messages import Answer, AnswerHead, Fault, Wire, WireRequest
 from aiocc.transport.foreign_errors import PROVE_NOTHING_LEFT, name_fault
-from aiocc.transport.pool import PoolStats
 from aiocc.transport.reach import REACH
+from aiocc.transport.stats import PoolStats
 
 _CLOSE_GRACE: Final = 1.0
 _MOMENT: Final = 0.02

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from aiocc.protocol.limits import AnswerLimits, Timeouts
 from aiocc.protocol.messages import Answer, AnswerHead, Wire, WireRequest
-from aiocc.transport.pool import PoolStats
+from aiocc.transport.stats import PoolStats
 
 
 class Transport(Protocol):
