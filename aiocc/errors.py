@@ -32,6 +32,22 @@ class ClientClosedError(AioccError):
     """The client was closed before this call; nothing was sent."""
 
 
+class JournalError(AioccError):
+    """The account of a fan-out cannot be kept; nothing leaves without one."""
+
+
+class JournalMismatchError(JournalError):
+    """A different job was given under this name; nothing of it was sent."""
+
+
+class JournalInUseError(JournalError):
+    """Another runner has this job at this moment; nothing was sent here."""
+
+
+class JournalDamagedError(JournalError):
+    """What was kept is torn, was changed, or is no journal: it cannot say what was sent, so nothing is."""
+
+
 class CredentialError(AioccError):
     """A credential could not be obtained.
 

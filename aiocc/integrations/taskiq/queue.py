@@ -18,7 +18,7 @@ from aiocc.integrations.redis.sessions import SharedSessions
 from aiocc.integrations.taskiq.broker import check_broker
 from aiocc.integrations.taskiq.run import QueuedRun
 from aiocc.integrations.taskiq.worker import Worker
-from aiocc.scopes.notes import Note, OnInvalid, Report, Unsettled
+from aiocc.scopes.notes import Note, NoteOutcome, OnInvalid, Report
 
 TASK: Final = "aiocc.send_note"
 RINGS: Final = 32
@@ -145,9 +145,7 @@ class NoteQueue(TaskiqMiddleware):
             notes=progress.notes,
             requests=sum(progress.settled.values()),
             receivers=dict(receivers),
-            unsettled=tuple(
-                Unsettled(note=row.note, key=row.key, to=row.to, delivery=row.delivery, error=None) for row in rows
-            ),
+            unsettled=tuple(NoteOutcome(note=row.note, key=row.key, to=row.to, delivery=row.delivery) for row in rows),
             invalid=progress.invalid,
             complete=progress.complete,
         )

@@ -1,4 +1,4 @@
-"""A fan-out of notes: many notes to many agents, at a bounded pace, with an account of every receiver."""
+"""The run: reads the input, sends, and keeps account."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Sequence
 from contextlib import aclosing
 from math import inf
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import anyio
-from attrs import field, frozen
 
 from aiocc.delivery import Delivery
-from aiocc.endpoints.send_note import MAX_NOTE_BYTES, MAX_RECEIVERS, NoteReceipt, SendNote
-from aiocc.errors import CallError, InvalidRequestError
+from aiocc.endpoints.send_note import NoteReceipt, SendNote
+from aiocc.errors import InvalidRequestError
 from aiocc.outcome import Outcome
-from aiocc.protocol.checks import is_number, kind, refuse, text, utf8_text
-from aiocc.protocol.model import Model
+from aiocc.protocol.checks import is_number, kind, refuse
 from aiocc.protocol.pace import Pace, Rate
+from aiocc.scopes.notes.plan import Note, OnInvalid
+from aiocc.scopes.notes.report import NoteOutcome, Report
 
 if TYPE_CHECKING:
     from aiocc.scopes.callers import Agent
@@ -25,83 +25,7 @@ if TYPE_CHECKING:
 LAST_START = 0.1
 """Seconds before a deadline, the run's or the caller's, in which no further request begins: it could not end."""
 
-OnInvalid = Literal["stop", "skip"]
-_Planned = tuple[int, "Note", SendNote]
-
-
-def _distinct(value: object) -> tuple[object, ...]:
-    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
-        refuse("to", "agent ids, each a whole number", kind(value))
-    return tuple(dict.fromkeys(value))
-
-
-@frozen
-class Note(Model):
-    """One note of a fan-out.
-
-    Attributes:
-        to: Agents, as many as you like: each hundred becomes a request. One that is named twice gets it once.
-        content: 0 to 1023 bytes of UTF-8.
-        key: The application's own name for it.
-    """
-
-    to: tuple[int, ...] = field(converter=_distinct)
-    content: str = field(validator=utf8_text(MAX_NOTE_BYTES))
-    key: str | None = field(default=None, validator=text(1, 255, optional=True))
-
-    def requests(self) -> list[SendNote]:
-        """Make this note's requests.
-
-        Raises:
-            InvalidRequestError: A receiver is no agent id, or there is none.
-        """
-        groups = range(0, max(len(self.to), 1), MAX_RECEIVERS)
-        return [SendNote(self.to[start : start + MAX_RECEIVERS], self.content) for start in groups]
-
-
-@frozen(kw_only=True)
-class Unsettled:
-    """Receivers of one request that was not accepted.
-
-    Attributes:
-        note: The note's number in the input, from 0.
-        key: The note's own.
-        to: The receivers.
-        delivery: What is known.
-        error: Why; None for a request that was still on its way when the report was made.
-    """
-
-    note: int
-    key: str | None
-    to: Sequence[int]
-    delivery: Delivery
-    error: CallError | InvalidRequestError | None
-
-
-@frozen(kw_only=True)
-class Report:
-    """How far a fan-out has come.
-
-    Attributes:
-        notes: Read from the input.
-        requests: That have ended.
-        receivers: By delivery; those of requests still on their way are UNKNOWN.
-        unsettled: Whose note was not accepted, or not yet.
-        invalid: Notes that could not be sent, where these are skipped.
-        complete: Whether the input was read to its end and every request has ended.
-    """
-
-    notes: int
-    requests: int
-    receivers: dict[Delivery, int]
-    unsettled: tuple[Unsettled, ...] = field(repr=False)
-    invalid: int
-    complete: bool
-
-    @property
-    def accepted(self) -> int:
-        """Receivers whose note was accepted."""
-        return self.receivers.get(Delivery.ACCEPTED, 0)
+_Planned = tuple[int, Note, SendNote]
 
 
 class NoteRun:
@@ -145,7 +69,7 @@ class NoteRun:
         self._deadline = deadline
         self._notes_read = self._requests = self._invalid = 0
         self._receivers: Counter[Delivery] = Counter()
-        self._unsettled: list[Unsettled] = []
+        self._unsettled: list[NoteOutcome] = []
         self._complete = self._exhausted = False
         self._awaited = False
         # Requests that are on their way, so that a run that is cancelled loses none of them.
@@ -256,16 +180,16 @@ class NoteRun:
         self._receivers[outcome.delivery] += len(request.to)
         if outcome.delivery is not Delivery.ACCEPTED:
             self._unsettled.append(
-                Unsettled(note=number, key=note.key, to=request.to, delivery=outcome.delivery, error=outcome.error)
+                NoteOutcome(note=number, key=note.key, to=request.to, delivery=outcome.delivery, error=outcome.error)
             )
         if self._on_progress is not None:
             self._on_progress(self.report)
 
 
-def _on_its_way(item: _Planned) -> Unsettled:
+def _on_its_way(item: _Planned) -> NoteOutcome:
     """Name a request that had no answer yet: it may have arrived."""
     number, note, request = item
-    return Unsettled(note=number, key=note.key, to=tuple(request.to), delivery=Delivery.UNKNOWN, error=None)
+    return NoteOutcome(note=number, key=note.key, to=tuple(request.to), delivery=Delivery.UNKNOWN)
 
 
 async def _each(notes: Iterable[Note] | AsyncIterable[Note]) -> AsyncGenerator[Note, None]:
