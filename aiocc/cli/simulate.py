@@ -19,7 +19,9 @@ def run(*, host: str, tls: bool) -> None:
     with Simulator(host=host, tls=tls) as simulator:
         for name, value in simulator.environment.items():
             typer.echo(f"export {name}={shlex.quote(value)}")
-        typer.echo(f"# What happened: {simulator.admin_url}/ledger (Ctrl-C ends it)")
+        typer.echo(
+            f"# What happened: {simulator.admin_url}/ledger, or {simulator.admin_url} in a browser (Ctrl-C ends it)"
+        )
         stop.wait()
         typer.echo(
             f"# {len(simulator.requests)} requests: {simulator.calls_placed} calls, {len(simulator.dials)} "

@@ -149,8 +149,9 @@ body, arguments. An effect, its record and a reset are atomic with regard to eac
 |                                      | is good at the webadapter                                          |
 +--------------------------------------+--------------------------------------------------------------------+
 
-**Admin.** A fifth port (`Simulator.admin_url`, same TLS) answers `GET /ledger` with the ledger as JSON, without
-credentials and bodies, and `POST /reset` with 204. It asks for no credential and belongs on the loopback.
+**Admin.** A fifth port (`Simulator.admin_url`, same TLS) answers `GET /` with a page that shows it all
+live, `GET /ledger` with the ledger as JSON, without credentials and bodies, and `POST /reset` with 204. It asks for no
+credential and belongs on the loopback.
 """
 
 from aiocc.simulator.ledger import (

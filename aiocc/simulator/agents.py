@@ -41,6 +41,10 @@ class Agents:
         """Tell whether the agent is signed in."""
         return self.session(agent_id) is not None
 
+    def everyone(self) -> list[int]:
+        """List all who are signed in, in order."""
+        return sorted({*self._sessions, *self.world.signed_in} - self._signed_out)
+
     def sign_in(self, agent_id: int) -> Session:
         """Sign the agent in; one who is signed in keeps the session there is."""
         if agent_id not in self.world.agents:

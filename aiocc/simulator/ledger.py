@@ -87,11 +87,13 @@ class Ledger:
     def __init__(self, lock: threading.RLock) -> None:
         # One lock for ledger and world: an effect, its record and a reset are atomic to each other.
         self._lock = lock
+        self.epoch = 0  # counts the beginnings
         self.clear()
 
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
+            self.epoch += 1
             self._calls: list[PlacedCall] = []
             self._dials: list[ClickToDialCall] = []
             self._messages: list[LeftMessage] = []

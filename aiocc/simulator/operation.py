@@ -72,6 +72,10 @@ class Plans:
         queue = self._queues.get(name)
         return queue[0] if queue else None
 
+    def waiting(self) -> list[tuple[str, Plan]]:
+        """List the plans that there are, with their operations."""
+        return [(name, plan) for name, queue in self._queues.items() for plan in queue]
+
     def use(self, name: str, plan: Plan) -> None:
         """Count one use of the plan that `next` showed."""
         plan.remaining -= 1

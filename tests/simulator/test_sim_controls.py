@@ -194,7 +194,7 @@ def test_admin_resets(caller, sim):
 
     assert (405, 404) == (
         caller.http.get(sim.admin_url + "/reset").status_code,
-        caller.http.get(sim.admin_url + "/").status_code,
+        caller.http.get(sim.admin_url + "/elsewhere").status_code,
     )
     assert 1 == len(sim.requests)
     assert 204 == caller.http.post(sim.admin_url + "/reset").status_code
