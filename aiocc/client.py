@@ -403,6 +403,7 @@ class Client:
             limits=service.limits,
             retry=service.retry,
             clock=place.clock,
+            nearest_deadline=place.nearest_deadline,
             traffic=traffic,
         )
 

@@ -147,7 +147,7 @@ class _Call(Generic[T]):
         """Set the deadline; says whether a scope of the caller's is over already, so that its end must be let in."""
         now = self.record.clock
         total = self.options.deadline if self.options.deadline is not None else self.line.timeouts.total
-        nearest = anyio.current_effective_deadline()
+        nearest = self.line.nearest_deadline()
         self.deadline = now + total
         if nearest < self.deadline + _MOMENT:
             self.deadline = min(self.deadline, nearest - min(_MOMENT, max(0.0, nearest - now) / 10))

@@ -90,6 +90,7 @@ class Line:
         poll_lane: Where long polls wait.
         renewals: Where credentials come from.
         clock: The event loop's.
+        nearest_deadline: Of the caller's scopes, on that clock.
         traffic: Where calls on their way are counted.
         budget: What repeats are paid from.
         breaker: Whether the host is worth a try.
@@ -108,6 +109,7 @@ class Line:
     limits: AnswerLimits
     retry: RetryPolicy
     clock: Callable[[], float]
+    nearest_deadline: Callable[[], float]
     traffic: Traffic
     budget: Budget = field(factory=Budget)
     breaker: Breaker = field(factory=Breaker)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from attrs import field, frozen
@@ -143,6 +144,13 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 def fill_path(template: str, params: Mapping[str, str]) -> str:
     """Put encoded values in a path's placeholders."""
-    if "{" not in template:
-        return template
-    return _PLACEHOLDER.sub(lambda match: quote_segment(params[match.group(1)]), template)
+    pieces = list(_pieces(template))
+    for place in range(1, len(pieces), 2):
+        pieces[place] = quote_segment(params[pieces[place]])
+    return "".join(pieces)
+
+
+@lru_cache(maxsize=128)
+def _pieces(template: str) -> tuple[str, ...]:
+    """Take a template apart: what stands as it is, and between it the placeholders' names."""
+    return tuple(_PLACEHOLDER.split(template))

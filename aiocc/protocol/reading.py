@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import define
 
 from aiocc.delivery import Delivery, Reason
 from aiocc.protocol.codec import CodecError, decode_json
@@ -21,7 +21,7 @@ DESCRIPTION_LIMIT: Final = 200
 LIMITS: Final = AnswerLimits()
 
 
-@frozen(kw_only=True)
+@define(kw_only=True, eq=False)
 class Reading:
     """What an answer says.
 

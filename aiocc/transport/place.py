@@ -16,9 +16,10 @@ class Place:
 
     Attributes:
         clock: The loop's own; asked for directly, since finding the loop anew costs more than the question.
+        nearest_deadline: Of the scopes around the running task, on that clock; asked for directly too.
     """
 
-    __slots__ = ("_loop", "_pid", "_token", "clock")
+    __slots__ = ("_loop", "_pid", "_token", "clock", "nearest_deadline")
 
     def __init__(self) -> None:
         self._token: Any = anyio.lowlevel.current_token()
@@ -26,6 +27,8 @@ class Place:
         native = getattr(self._token, "native_token", self._token)
         self._loop = native if isinstance(native, asyncio.AbstractEventLoop) else None
         self.clock: Callable[[], float] = self._loop.time if self._loop is not None else _trio_clock()
+        backend = getattr(self._token, "backend_class", anyio)  # from anyio 4.11 on, a token tells its back end
+        self.nearest_deadline: Callable[[], float] = backend.current_effective_deadline
 
     @property
     def asyncio_loop(self) -> asyncio.AbstractEventLoop | None:
