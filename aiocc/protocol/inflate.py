@@ -28,8 +28,8 @@ class Body:
     __slots__ = ("_body", "_coded", "_inflater", "_limit", "_raw", "_received", "_size")
 
     def __init__(self, *, codings: list[str], declared: str | None, limit: int) -> None:
-        names = [name for value in codings for c in value.split(",") if (name := c.strip().lower()) != "identity"]
-        names = [name for name in names if name]
+        parts = [part.strip().lower() for value in codings for part in value.split(",")] if codings else codings
+        names = [name for name in parts if name not in ("", "identity")] if parts else parts
         if len(names) > 1 or (names and names[0] not in ("gzip", "x-gzip", "deflate")):
             raise Fault(Reason.TOO_MANY_CODINGS, f"Content-Encoding {', '.join(names)[:80]!r}")
         if (

@@ -41,6 +41,7 @@ class AsyncioConnection(asyncio.BufferedProtocol):
         turn: Turn,
     ) -> None:
         self._loop = loop
+        self._clock = turn.clock
         self._turn = turn
         self._unsent = b""
         self._socket = opened
@@ -55,7 +56,7 @@ class AsyncioConnection(asyncio.BufferedProtocol):
         self._room: asyncio.Event | None = None
         self._fault: Fault | None = None
         self._deadline = self._until = self._read_timeout = 0.0
-        self.opened_at: float = loop.time()
+        self.opened_at: float = self._clock()
         self.used_at: float = self.opened_at
 
     @property
@@ -66,7 +67,8 @@ class AsyncioConnection(asyncio.BufferedProtocol):
     @property
     def alive(self) -> bool:
         """Whether it may carry another request."""
-        return self._channel.alive
+        channel = self._channel
+        return not channel.lost and channel.reader.reusable
 
     def undisturbed(self, now: float) -> bool:
         """Ask the socket, where the loop may not have turned since something came."""
@@ -140,7 +142,7 @@ class AsyncioConnection(asyncio.BufferedProtocol):
             self._channel.settle()
             if self._transport is not None and self._transport.get_write_buffer_size():
                 self._channel.lost = True  # answered before it was sent: what is left must precede no other request
-            self.used_at = self._loop.time()
+            self.used_at = self._clock()
 
     async def advance(self) -> None:
         """Wait until more of the answer has come, or its end."""
@@ -168,7 +170,7 @@ class AsyncioConnection(asyncio.BufferedProtocol):
         transport.write(data if self._tls is None else self._tls.seal(data))
         if self._room is None:
             return True
-        with anyio.CancelScope(deadline=self._loop.time() + timeout):
+        with anyio.CancelScope(deadline=self._clock() + timeout):
             await self._room.wait()
             return not (self._channel.lost or self._channel.complete)
         self.close()
@@ -189,7 +191,7 @@ class AsyncioConnection(asyncio.BufferedProtocol):
         self._fault = None
         self._stepwise = self._progress = False
         self.pause(False)
-        self.used_at = self._loop.time()
+        self.used_at = self._clock()
 
     def extra(self, name: str) -> object:
         """Give `ssl_object`, `socket`, `client_addr` or `server_addr`, None where there is none."""
@@ -294,7 +296,7 @@ class AsyncioConnection(asyncio.BufferedProtocol):
             if not waiter.done():
                 waiter.set_result(None)
         elif not self._channel.complete:
-            self._until = min(self._deadline, self._loop.time() + self._read_timeout)
+            self._until = min(self._deadline, self._clock() + self._read_timeout)
         elif not waiter.done():
             self._turn.wake(waiter)
 
@@ -324,7 +326,7 @@ class AsyncioConnection(asyncio.BufferedProtocol):
     # The clock: one timer serves request after request, and is moved on only when it rings.
 
     def _watch(self) -> None:
-        self._until = min(self._deadline, self._loop.time() + self._read_timeout)
+        self._until = min(self._deadline, self._clock() + self._read_timeout)
         if self._timer is None or self._timer.when() > self._until:
             if self._timer is not None:
                 self._timer.cancel()
@@ -334,7 +336,7 @@ class AsyncioConnection(asyncio.BufferedProtocol):
         self._timer = None
         if self._waiter is None or self._waiter.done() or self._channel.complete:
             return
-        if self._loop.time() < self._until:
+        if self._clock() < self._until:
             self._timer = self._loop.call_at(self._until, self._ring)
         else:
             self._fail(Fault(Reason.DEADLINE if self._until >= self._deadline else Reason.READ_TIMEOUT))

@@ -21,31 +21,32 @@ class Channel:
     Attributes:
         requests: How many it has carried.
         lost: Whether the connection is known to be gone.
+        reader: Of its answers.
     """
 
-    __slots__ = ("_asked", "_reader", "_wire", "lost", "requests", "tls")
+    __slots__ = ("_asked", "_wire", "lost", "reader", "requests", "tls")
 
     def __init__(self, tls: TLSBuffers | None) -> None:
         self.tls: TLSBuffers | None = tls
         self.requests: int = 0
         self.lost: bool = False
-        self._reader = Reader()
+        self.reader = Reader()
         self._wire = Wire()
         self._asked = False
 
     @property
     def alive(self) -> bool:
         """Whether it may carry another request."""
-        return not self.lost and self._reader.reusable
+        return not self.lost and self.reader.reusable
 
     @property
     def complete(self) -> bool:
         """Whether the answer has ended."""
-        return self._reader.complete
+        return self.reader.complete
 
     def begin(self, wire: Wire, *, bodiless: bool, limits: AnswerLimits, on_head: OnHead, on_data: OnData) -> None:
         """Expect the answer to the request that is to be handed to the socket next."""
-        self._reader.begin(bodiless=bodiless, limits=limits, on_head=on_head, on_data=on_data)
+        self.reader.begin(bodiless=bodiless, limits=limits, on_head=on_head, on_data=on_data)
         self._wire = wire
         wire.reused = self.requests > 0
         wire.phase = Phase.WRITE
@@ -62,7 +63,7 @@ class Channel:
     def settle(self) -> None:
         """The exchange is over, whichever way."""
         self._asked = False
-        self._reader.forget()
+        self.reader.forget()
 
     def receive(self, data: bytes | memoryview) -> None:
         """Take what came.
@@ -80,11 +81,11 @@ class Channel:
                 self.lost = True
         if not data:
             return
-        if not self._asked or self._reader.complete or not self._wire.left:
+        if not self._asked or self.reader.complete or not self._wire.left:
             self.lost = True
             return
         self._wire.phase = Phase.READ_ANSWER
-        self._reader.feed(data)
+        self.reader.feed(data)
 
     def end(self, error: Exception | None = None) -> None:
         """Take the end of the connection.
@@ -93,7 +94,7 @@ class Channel:
             Fault: It cut an answer short.
         """
         self.lost = True
-        if not self._asked or self._reader.complete:
+        if not self._asked or self.reader.complete:
             return
         if error is not None:
             raise self._or_stale(Fault(Reason.CONNECTION_RESET))
@@ -101,19 +102,19 @@ class Channel:
             # RFC 9112, 9.8: without TLS's own goodbye anyone on the way may have cut the answer short.
             raise self._or_stale(Fault(Reason.CONNECTION_CLOSED))
         try:
-            self._reader.eof()
+            self.reader.eof()
         except Fault as fault:
             raise self._or_stale(fault) from None
 
     def _or_stale(self, fault: Fault) -> Fault:
         """Name a connection that had served before, and ended before a byte of this answer came."""
-        return Fault(Reason.STALE_CONNECTION) if self._wire.reused and not self._reader.started else fault
+        return Fault(Reason.STALE_CONNECTION) if self._wire.reused and not self.reader.started else fault
 
     def _tls_fault(self, error: ssl.SSLError) -> Fault:
         name = error.reason or ""
         text = name.replace("_", " ").lower()
         # Under TLS 1.3 a server refuses a client's certificate after the handshake, and reads no request before.
         refused = "ALERT" in name and ("CERTIFICATE" in name or "UNKNOWN_CA" in name)
-        if refused and not self._wire.reused and not self._reader.started:
+        if refused and not self._wire.reused and not self.reader.started:
             return Fault(Reason.CLIENT_CERTIFICATE_REFUSED, text)
         return Fault(Reason.CONNECTION_RESET, text)

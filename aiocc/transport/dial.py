@@ -42,7 +42,7 @@ class Dialler:
         self._loop = place.asyncio_loop
         # One buffer for all connections of this loop: what is read into it is taken before the next read.
         self._buffer = memoryview(bytearray(64 * 1024))
-        self._turn = Turn(place.asyncio_loop) if place.asyncio_loop is not None else None
+        self._turn = Turn(place.asyncio_loop, place.clock) if place.asyncio_loop is not None else None
 
     async def dial(self, origin: Origin, wire: Wire) -> Connection:
         """Open a connection.

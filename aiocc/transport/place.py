@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import os
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -26,7 +27,7 @@ class Place:
         self._pid = os.getpid()
         native = getattr(self._token, "native_token", self._token)
         self._loop = native if isinstance(native, asyncio.AbstractEventLoop) else None
-        self.clock: Callable[[], float] = self._loop.time if self._loop is not None else _trio_clock()
+        self.clock: Callable[[], float] = _asyncio_clock(self._loop) if self._loop is not None else _trio_clock()
         backend = getattr(self._token, "backend_class", anyio)  # from anyio 4.11 on, a token tells its back end
         self.nearest_deadline: Callable[[], float] = backend.current_effective_deadline
 
@@ -59,6 +60,11 @@ class Place:
         except RuntimeError:  # trio.RunFinishedError
             return False
         return True
+
+
+def _asyncio_clock(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
+    """Give the loop's own clock, which in asyncio's own loops is this one behind a method."""
+    return time.monotonic if type(loop).time is asyncio.BaseEventLoop.time else loop.time
 
 
 def _trio_clock() -> Callable[[], float]:

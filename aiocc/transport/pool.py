@@ -69,6 +69,8 @@ class Pool:
         self._limits = limits
         self._dial = dial
         self._idle_expiry = limits.idle_expiry
+        self._max_age = limits.max_age
+        self._max_requests = limits.max_requests
         # The whole mutable state: idle connections with the last used on top, those in use, slots being opened.
         self._idle: deque[Connection] = deque()
         self._active: set[Connection] = set()
@@ -228,9 +230,9 @@ class Pool:
             return "lost" if connection.requests else "failed"
         if now - connection.used_at > self._idle_expiry:
             return "idle"
-        if now - connection.opened_at > self._limits.max_age:
+        if now - connection.opened_at > self._max_age:
             return "age"
-        if self._limits.max_requests is not None and connection.requests >= self._limits.max_requests:
+        if self._max_requests is not None and connection.requests >= self._max_requests:
             return "requests"
         return None
 
@@ -240,8 +242,10 @@ class Pool:
             self._tally.reused += 1
 
     def _keep(self, connection: Connection, now: float) -> None:
-        self._idle.append(connection)
-        self.expire(now)
+        idle = self._idle
+        idle.append(connection)
+        if now - idle[0].used_at > self._idle_expiry:
+            self.expire(now)
         if self._alarm is not None and self._alarm.when is None:
             self._set_alarm()
         if self._limits.max_idle is not None and len(self._idle) > self._limits.max_idle:
@@ -261,7 +265,7 @@ class Pool:
     def _set_alarm(self) -> None:
         """Have the loop say when the first of the idle ones may stay no longer."""
         if self._alarm is not None and self._idle:
-            expiry, age = self._idle_expiry, self._limits.max_age
+            expiry, age = self._idle_expiry, self._max_age
             self._alarm.set(_MOMENT + min(min(one.used_at + expiry, one.opened_at + age) for one in self._idle))
 
     def _close(self, connection: Connection, reason: Closed) -> None:

@@ -15,6 +15,10 @@ MAX_HEADERS: Final = 512
 MAX_INTERIM: Final = 16
 _VERSIONS: Final = frozenset({"1.1", "1.0"})
 _BODILESS: Final = frozenset({204, 304})
+_NAMES: Final[dict[bytes, str]] = {}
+"""Names of headers as they came, in lower case; few and short ones alone, since a server may invent any."""
+_KNOWN_NAMES: Final = 256
+_LONGEST_KNOWN: Final = 64
 
 OnHead = Callable[[AnswerHead], object]
 OnData = Callable[[bytes], object]
@@ -49,7 +53,7 @@ class Reader:
 
     def __init__(self) -> None:
         self._parser: Any = httptools.HttpResponseParser(self)
-        self._headers: list[tuple[str, str]] = []
+        self._headers: list[tuple[bytes, bytes]] = []
         self._on_head: OnHead | None = None
         self.complete: bool = True
         self.reusable: bool = True
@@ -101,8 +105,7 @@ class Reader:
             if not self.complete:
                 raise Fault(Reason.NOT_HTTP, str(error)[:120]) from None
         if self._fed > self._limits.headers and not self.complete:
-            self.reusable = False
-            raise Fault(Reason.HEAD_TOO_LARGE, f"over {self._limits.headers} bytes")
+            raise self._too_large()
 
     def eof(self) -> None:
         """Take the end of the stream: it ends an answer that has no other end, and cuts any other short.
@@ -126,27 +129,23 @@ class Reader:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header, or one trailer, which is read over."""
-        if self._on_head is None or self.complete:
-            return
-        self._headers.append((name.decode("latin-1").lower(), value.decode("latin-1").rstrip(" \t")))
-        if len(self._headers) > MAX_HEADERS:
-            raise Fault(Reason.HEAD_TOO_LARGE, f"over {MAX_HEADERS} headers")
+        if len(self._headers) <= MAX_HEADERS:
+            self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The head of an interim or of the final answer."""
         if self.complete:
             return
-        status = self._parser.get_status_code()
-        if self._parser.get_http_version() not in _VERSIONS:
+        parser = self._parser
+        status = parser.get_status_code()
+        if parser.get_http_version() not in _VERSIONS:
             raise Fault(Reason.NOT_HTTP, "neither HTTP/1.1 nor HTTP/1.0")
         if 100 <= status < 200:
             self._take_interim(status)
             return
-        head, self._headers = AnswerHead(status, self._headers), []
+        head = AnswerHead(status, self._take_headers())
         self._fed = 0
-        if sum(len(name) + len(value) + 4 for name, value in head.headers) > self._limits.headers:
-            raise Fault(Reason.HEAD_TOO_LARGE, f"over {self._limits.headers} bytes")
-        if not self._parser.should_keep_alive():
+        if not parser.should_keep_alive():
             self.reusable = False
         on_head, self._on_head = self._on_head, None
         if on_head is not None:
@@ -171,6 +170,20 @@ class Reader:
         if self._on_head is None:
             self.complete = True
 
+    def _take_headers(self) -> list[tuple[str, str]]:
+        """Give the head's headers as text, in order."""
+        raw, self._headers = self._headers, []
+        if len(raw) > MAX_HEADERS:
+            raise Fault(Reason.HEAD_TOO_LARGE, f"over {MAX_HEADERS} headers")
+        # What was fed may hold some of the body as well, so that the head is measured only where it could be too large.
+        if self._fed > self._limits.headers and sum(len(n) + len(v) + 4 for n, v in raw) > self._limits.headers:
+            raise self._too_large()
+        return [(_NAMES.get(name) or _lower(name), value.decode("latin-1").rstrip(" \t")) for name, value in raw]
+
+    def _too_large(self) -> Fault:
+        self.reusable = False
+        return Fault(Reason.HEAD_TOO_LARGE, f"over {self._limits.headers} bytes")
+
     def _framed(self, head: AnswerHead) -> bool:
         """Whether the head says where the body ends."""
         framed = False
@@ -187,6 +200,13 @@ class Reader:
             raise Fault(Reason.BAD_STATUS, "101, which was not asked for")
         if self._interim > MAX_INTERIM:
             raise Fault(Reason.TOO_MANY_INTERIM_ANSWERS, f"over {MAX_INTERIM}")
+
+
+def _lower(name: bytes) -> str:
+    text = name.decode("latin-1").lower()
+    if len(_NAMES) < _KNOWN_NAMES and len(name) <= _LONGEST_KNOWN:
+        _NAMES[name] = text
+    return text
 
 
 def _nobody(_: bytes) -> None:

@@ -6,7 +6,8 @@ import ssl
 from contextlib import suppress
 from typing import Any, Final, cast
 
-_CHUNK: Final = 64 * 1024
+_CHUNK: Final = 16 * 1024
+"""A record of TLS holds no more, and OpenSSL reads one at a time."""
 
 
 class TLSBuffers:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Final, Protocol
 
 WOKEN_AT_ONCE: Final = 64
@@ -31,12 +32,14 @@ class Turn:
 
     Args:
         loop: The event loop.
+        clock: The loop's own.
     """
 
-    __slots__ = ("_began", "_loop", "_room", "_senders", "_waiting")
+    __slots__ = ("_began", "_loop", "_room", "_senders", "_waiting", "clock")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float]) -> None:
         self._loop = loop
+        self.clock = clock
         self._began = False
         self._senders: list[Sender] = []
         self._waiting: deque[asyncio.Future[None]] = deque()

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.parametrize("anyio_backend", BACKENDS[:2], indirect=Tru
 async def test_callers_whose_answers_came_at_once_are_woken_a_few_in_a_turn_and_in_order() -> None:
     """A thousand answers leave every other task its turns."""
     loop = asyncio.get_running_loop()
-    turn = Turn(loop)
+    turn = Turn(loop, loop.time)
     callers = [loop.create_future() for _ in range(3 * WOKEN_AT_ONCE + 1)]
     for caller in callers:
         turn.wake(caller)
@@ -39,7 +39,7 @@ async def test_callers_whose_answers_came_at_once_are_woken_a_few_in_a_turn_and_
 async def test_a_caller_who_gave_up_takes_nobody_s_place() -> None:
     """One that is cancelled while it waits to be woken is passed over."""
     loop = asyncio.get_running_loop()
-    turn = Turn(loop)
+    turn = Turn(loop, loop.time)
     callers = [loop.create_future() for _ in range(WOKEN_AT_ONCE + 2)]
     for caller in callers:
         turn.wake(caller)
