@@ -17,7 +17,7 @@ from aiocc.call.admission import Admission
 from aiocc.call.desk import Desk
 from aiocc.call.explain import Explanation, explain
 from aiocc.call.foreign_auth import AuthTransport
-from aiocc.call.hooks import Hooks
+from aiocc.call.hooks import ConnectionTeller, Hooks
 from aiocc.call.line import NO_OPTIONS, CallOptions, Line, Target, Traffic
 from aiocc.call.renewal import Renewals
 from aiocc.call.stats import ServiceStats
@@ -391,7 +391,7 @@ class Client:
             name=name,
             target=_target(service),
             client_headers=CLIENT_HEADERS,
-            transport=_transport(service, polled=name == "gateway"),
+            transport=_transport(name, service, self._hooks),
             admission=Admission(
                 min(wished, ceiling), max_wait=service.timeouts.queue, rate=service.rate, limiter=service.limiter
             ),
@@ -422,17 +422,18 @@ def _target(service: Service) -> Target:
     return Target(service.origin, service.prefix, (*own, *((name, value.reveal()) for name, value in service.headers)))
 
 
-def _transport(service: Service, *, polled: bool) -> Transport:
-    transport = _bare_transport(service, polled=polled)
+def _transport(name: str, service: Service, hooks: Hooks) -> Transport:
+    transport = _bare_transport(name, service, hooks)
     if service.auth is None or own_strategy(service.auth) is not None:
         return transport
     return AuthTransport(transport, service.auth)
 
 
-def _bare_transport(service: Service, *, polled: bool) -> Transport:
+def _bare_transport(name: str, service: Service, hooks: Hooks) -> Transport:
     if service.transport is not None:
         return ForeignTransport(service.transport, server_name=service.server_name)
     # Token requests and polls have lanes of their own: they must find connections when calls hold all of theirs.
-    besides = TOKEN_LANE + (POLL_LANE if polled else 0)
+    besides = TOKEN_LANE + (POLL_LANE if name == "gateway" else 0)
     pool = evolve(service.pool, max_connections=service.pool.max_connections + besides)
-    return PoolTransport(pool, service.tls, own=service.origin)
+    watcher = ConnectionTeller(name, hooks) if hooks else None
+    return PoolTransport(pool, service.tls, own=service.origin, watcher=watcher)

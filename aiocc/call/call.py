@@ -16,17 +16,17 @@ from aiocc.auth.strategy import Credential, Strategy
 from aiocc.call.admission import Admission
 from aiocc.call.budget import Payment
 from aiocc.call.hooks import CallTeller
-from aiocc.call.line import CallOptions, Line, Target
+from aiocc.call.line import CallOptions, Line
 from aiocc.call.logs import log_broken_off, log_finished, log_repeat
+from aiocc.call.outgoing import build, sealed
 from aiocc.call.record import Record, Tried
 from aiocc.delivery import Delivery, Phase, Reason
 from aiocc.errors import ConfigurationError, CredentialError
 from aiocc.outcome import Outcome
 from aiocc.protocol.breaker import REFUSALS
-from aiocc.protocol.codec import encode_json
 from aiocc.protocol.evidence import without_answer
-from aiocc.protocol.messages import Answer, AnswerHead, Fault, WireRequest
-from aiocc.protocol.operation import Lane, Request, fill_path
+from aiocc.protocol.messages import Answer, AnswerHead, Fault
+from aiocc.protocol.operation import Lane, Request
 from aiocc.protocol.reading import Reading, open_answer
 from aiocc.protocol.retry import Ended, retry_after_seconds, throttle_window, wait_before_repeat
 
@@ -172,11 +172,12 @@ class _Call(Generic[T]):
             if tried.reason is None:
                 tried.wire.phase = Phase.QUEUE
                 queue, bulk = self.queue, self.options.bulk
-                if not queue.admits_at_once(bulk):
+                waits = not queue.admits_at_once(bulk)
+                if waits:
                     await self._wait_for_admission(tried, queue)
                 try:
-                    if tried.credential_wait or tried.queue_wait:
-                        self._check_deadline(line.clock())
+                    if waits or tried.credential_wait:
+                        self._look_again(tried)
                     answer = await (self._probe(tried) if line.breaker.tripped else self._exchange(tried))
                 finally:
                     queue.release(bulk)
@@ -207,8 +208,12 @@ class _Call(Generic[T]):
             await queue.acquire(self.deadline, bulk=self.options.bulk)
         finally:
             tried.queue_wait = self.line.clock() - since
+
+    def _look_again(self, tried: Tried) -> None:
+        """See what has changed while the attempt waited: the time that is left, and perhaps the credential."""
+        self._check_deadline(self.line.clock())
         if self.strategy is not None:
-            # A newer credential may have come in the meantime: the older one might be refused.
+            # A newer one may have come in the meantime: the older one might be refused.
             tried.credential = held_credential(self.strategy, tried.rejected) or tried.credential
 
     def _lane(self) -> Lane:
@@ -253,7 +258,7 @@ class _Call(Generic[T]):
 
     def _exchange(self, tried: Tried) -> Coroutine[Any, Any, Answer]:
         line, strategy, operation = self.line, self.strategy, self.record.operation
-        sent = tried.sent = self._sealed(tried.credential)
+        sent = tried.sent = sealed(self.base, strategy, tried.credential)
         return line.transport.exchange(
             sent,
             tried.wire,
@@ -270,14 +275,6 @@ class _Call(Generic[T]):
         if len(tried) > 1 and any(one.wire.left and one.status is None for one in tried[:-1]):
             return 0.0
         return JUST_USED if self.record.operation.effect.grave else math.inf
-
-    def _sealed(self, credential: Credential | None) -> WireRequest:
-        """Give the request of this attempt, with its credential: signed anew each time."""
-        base = self.base
-        sent = WireRequest(base.method, base.path, base.query, base.headers.copy(), base.body, base.origin, credential)
-        if self.strategy is not None and credential is not None:
-            self.strategy.apply(sent, credential)
-        return sent
 
     def _read(self, tried: Tried, answer: Answer) -> None:
         reading = open_answer(self.record.operation, answer, self.line.limits)
@@ -300,7 +297,7 @@ class _Call(Generic[T]):
             tried.retry_after = throttle_window(description)
         if tried.retry_after is not None:
             until = self.line.clock() + min(tried.retry_after, LONGEST_HOLD)
-            self.line.queue(self.record.operation).hold(until)
+            self.queue.hold(until)
 
     def _wait_before_repeat(self, tried: Tried, number: int, now: float) -> float | None:
         """Decide on a repeat, and pay for it: seconds until then, None for no repeat."""
@@ -335,23 +332,3 @@ class _Call(Generic[T]):
 
 def _nothing(_: AnswerHead) -> None:
     """Without a strategy nobody learns from heads."""
-
-
-def build(request: Request[Any], target: Target, options: CallOptions) -> WireRequest:
-    """Make the request as it will be sent, but for its credential."""
-    operation = request.operation
-    path, head = target.head(operation)
-    headers = [*head, *request.headers(), *options.headers]
-    payload = request.payload()
-    body = None
-    if payload is not None:
-        body = encode_json(payload)
-        headers.append(("Content-Length", str(len(body))))
-    return WireRequest(
-        method=operation.method,
-        origin=target.origin,
-        path=fill_path(path, request.path_params()),
-        query=request.query(),
-        headers=headers,
-        body=body,
-    )

@@ -7,8 +7,8 @@ from typing import Any
 from attrs import frozen
 
 from aiocc.auth.strategy import Credential, Strategy
-from aiocc.call.call import build
 from aiocc.call.line import CallOptions, Target
+from aiocc.call.outgoing import build
 from aiocc.protocol.messages import WireRequest, shown_headers
 from aiocc.protocol.operation import Effect, Request
 from aiocc.protocol.retry import RetryPolicy

@@ -16,6 +16,8 @@ from aiocc.hooks import (
     AttemptStarted,
     CallFinished,
     CallStarted,
+    ConnectionClosed,
+    ConnectionOpened,
     Event,
     Hook,
     RepeatPlanned,
@@ -164,6 +166,35 @@ class CallTeller:
         record = self._record
         operation = record.operation
         self._hooks.tell(event(service=operation.service, call_id=record.call_id, operation=operation.name, **fields))  # type: ignore[call-arg]  # every event of a call has these
+
+
+class ConnectionTeller:
+    """Tells the hooks about the connections of one service; a `Watcher`.
+
+    Args:
+        service: Its name.
+        hooks: Of the client.
+    """
+
+    __slots__ = ("_hooks", "_service")
+
+    def __init__(self, service: str, hooks: Hooks) -> None:
+        self._service = service
+        self._hooks = hooks
+
+    def opened(self, origin: Origin, elapsed: float) -> None:
+        """A connection is open."""
+        self._hooks.tell(
+            ConnectionOpened(
+                service=self._service, server_address=origin.host, server_port=origin.port, elapsed=elapsed
+            )
+        )
+
+    def closed(self, origin: Origin, reason: str) -> None:
+        """A connection was closed."""
+        self._hooks.tell(
+            ConnectionClosed(service=self._service, server_address=origin.host, server_port=origin.port, reason=reason)
+        )
 
 
 def _is_hook(hook: object) -> bool:

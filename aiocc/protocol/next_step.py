@@ -23,17 +23,31 @@ _NOT_SENT = {
     Reason.DEADLINE: "Give the call more time, or find out what is slow.",
     Reason.CANCELLED: "The caller gave up before anything left.",
     Reason.CLIENT_CLOSED: "Make the call before the client is closed.",
+    Reason.INTERNAL: "Look at the description: something of the application's own, or of aiocc, failed.",
 }
+
+_REDIRECTED = "Redirects are never followed: correct the service's URL."
+_CLIENT_CERTIFICATE = "Give a certificate that the host takes as TLS(client_cert=...)."
 
 _REJECTED = {
     Reason.UNAUTHORIZED: "Check the credential and what it is entitled to.",
     Reason.AGENT_SIGNED_OUT: "Sign the agent in again, and use the GUID of that sign-in.",
     Reason.RATE_LIMITED: "Wait, then send it again more slowly.",
-    Reason.REDIRECTED: "Redirects are never followed: correct the service's URL.",
+    Reason.REDIRECTED: _REDIRECTED,
+    Reason.CLIENT_CERTIFICATE_REFUSED: _CLIENT_CERTIFICATE,
     Reason.FORBIDDEN: "Ask the operator whether this address is let through and the credential entitled.",
     Reason.CLIENT_STATUS: "Check the service's URL and the arguments.",
     Reason.SERVICE_CODE: "Correct what the description names, then send it again.",
     Reason.UNKNOWN_CODE: "Look the code up with the operator, then decide.",
+}
+
+_UNKNOWN = {
+    Reason.REDIRECTED: _REDIRECTED,
+    Reason.CLIENT_CERTIFICATE_REFUSED: _CLIENT_CERTIFICATE,
+    Reason.BODY_TOO_LARGE: "Raise AnswerLimits(body=...) if need be.",
+    Reason.HEAD_TOO_LARGE: "Raise AnswerLimits(headers=...) if need be.",
+    Reason.TOO_DEEP: "Raise AnswerLimits(depth=...) if need be.",
+    Reason.TOO_MANY_VALUES: "Raise AnswerLimits(values=...) if need be.",
 }
 
 
@@ -54,7 +68,7 @@ def next_step(*, delivery: Delivery, reason: Reason, effect: Effect, trace: str 
     elif delivery is Delivery.ACCEPTED:
         line = "It was done. Do not repeat. Only the answer's payload could not be read."
     else:
-        line = _unknown(effect, trace)
+        line = " ".join(filter(None, (_unknown(effect, trace), _UNKNOWN.get(reason))))
     return f"{line} The service's page: {advice}" if advice else line
 
 
@@ -67,6 +81,6 @@ def _unknown(effect: Effect, trace: str) -> str:
         find = f" {trace}" if trace else " Ask the contact centre before anyone dials again."
         return f"The call may be ringing. Do not repeat.{find}"
     if effect is Effect.CHANGE:
-        return "It may have been done. Do not repeat it before the contact centre was looked at."
+        return f"It may have been done. Do not repeat. {trace or 'Look at the contact centre first.'}"
     find = f" {trace}" if trace else " Check with the receiver before sending it again."
     return f"The message may have arrived; a repeat may bring it twice.{find}"

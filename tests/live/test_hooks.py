@@ -16,6 +16,8 @@ from aiocc.hooks import (
     CallEvent,
     CallFinished,
     CallStarted,
+    ConnectionClosed,
+    ConnectionOpened,
     CredentialRenewed,
     Event,
     RepeatPlanned,
@@ -98,6 +100,24 @@ async def test_a_renewal_is_told_to_the_client_s_hooks() -> None:
     planned = one(events, RepeatPlanned)
     assert (True, 0.0, Reason.UNAUTHORIZED) == (planned.renewed, planned.wait, planned.reason)
     assert viewed == [event for event in events if isinstance(event, CallEvent)]
+
+
+async def test_connections_are_told_to_the_client_s_hooks() -> None:
+    """Each connection is told when it is open and when it is closed, and why; other calls use it without a word."""
+    events: list[Event] = []
+    async with scripted([answer(SUCCESS["leave_message"])]) as server:
+        base = client_of(server.url)
+        port = server.listener.getsockname()[1]
+        async with base, Client(webadapter=base._services["webadapter"], hooks=[events.append]) as client:
+            for _ in range(3):
+                await client.send(MESSAGE)
+            opened = one(events, ConnectionOpened)
+
+    closed = one(events, ConnectionClosed)
+    assert ("webadapter", "127.0.0.1", port) == (opened.service, opened.server_address, opened.server_port)
+    assert ("webadapter", "127.0.0.1", port) == (closed.service, closed.server_address, closed.server_port)
+    assert ("shutdown", True) == (closed.reason, opened.elapsed >= 0)
+    assert 1 == server.connections
 
 
 async def test_a_failed_call_tells_the_class_of_its_error() -> None:

@@ -19,7 +19,7 @@ def test_every_cell_is_one_line(effect, reason):
     """For every delivery, reason and effect there is one line of whole sentences."""
     lines = [say(delivery, reason, effect) for delivery in Delivery]
 
-    assert lines == [line for line in lines if line.isprintable() and line.endswith(".") and 20 < len(line) < 160]
+    assert lines == [line for line in lines if line.isprintable() and line.endswith(".") and 20 < len(line) < 180]
 
 
 @pytest.mark.parametrize("reason", Reason)
@@ -51,7 +51,8 @@ def test_only_what_is_safe_is_called_safe(effect, reason):
             "The message may have arrived; a repeat may bring it twice. "
             "Check with the receiver before sending it again.",
         ),
-        (Effect.CHANGE, "", "It may have been done. Do not repeat it before the contact centre was looked at."),
+        (Effect.CHANGE, TRACE, f"It may have been done. Do not repeat. {TRACE}"),
+        (Effect.CHANGE, "", "It may have been done. Do not repeat. Look at the contact centre first."),
     ],
 )
 def test_unknown_fate(kind, trace, expected):
@@ -78,6 +79,15 @@ def test_idempotent_is_not_called_unchanged():
         (Delivery.REJECTED, Reason.AGENT_SIGNED_OUT, "Sign the agent in again"),
         (Delivery.REJECTED, Reason.RATE_LIMITED, "more slowly"),
         (Delivery.REJECTED, Reason.REDIRECTED, "never followed"),
+        (Delivery.REJECTED, Reason.CLIENT_CERTIFICATE_REFUSED, "TLS(client_cert=...)"),
+        (Delivery.UNKNOWN, Reason.CLIENT_CERTIFICATE_REFUSED, "TLS(client_cert=...)"),
+        (Delivery.UNKNOWN, Reason.REDIRECTED, "never followed"),
+        (Delivery.UNKNOWN, Reason.BODY_TOO_LARGE, "AnswerLimits(body=...)"),
+        (Delivery.UNKNOWN, Reason.HEAD_TOO_LARGE, "AnswerLimits(headers=...)"),
+        (Delivery.UNKNOWN, Reason.TOO_DEEP, "AnswerLimits(depth=...)"),
+        (Delivery.UNKNOWN, Reason.TOO_MANY_VALUES, "AnswerLimits(values=...)"),
+        (Delivery.NOT_SENT, Reason.INTERNAL, "description"),
+        (Delivery.NOT_SENT, Reason.UNAVAILABLE, "takes connections again"),
         (Delivery.ACCEPTED, Reason.PAYLOAD_UNREADABLE, "It was done"),
     ],
 )
