@@ -62,6 +62,11 @@ body, arguments. An effect, its record and a reset are atomic with regard to eac
 +--------------------------------------+--------------------------------------------------------------------+
 | mediaAbility neither "0" nor "1"     | resultCode "13", "connect failed"                                  |
 +--------------------------------------+--------------------------------------------------------------------+
+| event ids of a click-to-dial call    | 168100 waiting, 168102 disconnected, 168103 given up in the queue, |
+|                                      | beside the published 168101                                        |
++--------------------------------------+--------------------------------------------------------------------+
+| dropping without a call              | success                                                            |
++--------------------------------------+--------------------------------------------------------------------+
 | click-to-dial without a session      | needs none but the token                                           |
 +--------------------------------------+--------------------------------------------------------------------+
 | **gateway**                          |                                                                    |
@@ -92,6 +97,18 @@ body, arguments. An effect, its record and a reset are atomic with regard to eac
 | the same receiver twice in a note    | delivered twice                                                    |
 +--------------------------------------+--------------------------------------------------------------------+
 | the sender among the receivers       | delivered                                                          |
++--------------------------------------+--------------------------------------------------------------------+
+| password and phone number            | one password for all (`agent_password`); any number that matches   |
+|                                      | `phones`, else 100-014                                             |
++--------------------------------------+--------------------------------------------------------------------+
+| forced sign-in of nobody             | a plain sign-in                                                    |
++--------------------------------------+--------------------------------------------------------------------+
+| sessions of agents signed in from    | need no polls, keep their GUID, get no events                      |
+| the beginning, or by `sign_in`       |                                                                    |
++--------------------------------------+--------------------------------------------------------------------+
+| events of a sign-in                  | AgentState_Ready, or AgentState_Busy without `autoenteridle`       |
++--------------------------------------+--------------------------------------------------------------------+
+| a poll whose client goes away        | takes no event                                                     |
 +--------------------------------------+--------------------------------------------------------------------+
 | content                              | required, 0 to 1023 bytes of UTF-8, else 100-001                   |
 +--------------------------------------+--------------------------------------------------------------------+

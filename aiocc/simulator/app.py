@@ -9,10 +9,11 @@ from typing import Any
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from aiocc.simulator import admin, fabric, gateway, isales, webadapter
+from aiocc.simulator import admin, fabric, isales, sessions, webadapter
 from aiocc.simulator.answers import Answer, text_answer
 from aiocc.simulator.arrival import Arrival
 from aiocc.simulator.centre import Centre
+from aiocc.simulator.hold import hold
 from aiocc.simulator.operation import Operation
 
 __all__ = ["OPERATIONS", "SERVICES", "Front"]
@@ -22,7 +23,7 @@ BROKEN_OFF = Answer(0, reason="the request broke off before its end")
 
 OPERATIONS: Mapping[str, tuple[Operation, ...]] = {
     "webadapter": webadapter.OPERATIONS,
-    "gateway": gateway.OPERATIONS,
+    "gateway": sessions.OPERATIONS,
     "isales": isales.OPERATIONS,
     "fabric": fabric.OPERATIONS,
 }
@@ -68,6 +69,13 @@ class Endpoint:
         operation = self._operations.get(arrival.method)
         if not whole:
             self._centre.record(operation.name if operation else None, arrival, BROKEN_OFF)
+            return
+        if (
+            operation is not None
+            and operation.held is not None
+            and not await hold(self._centre, operation, arrival, receive)
+        ):
+            self._centre.record(operation.name, arrival, BROKEN_OFF)
             return
         await _respond(self._centre, self._answer(operation, arrival, len(body)), send)
 

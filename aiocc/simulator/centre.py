@@ -9,7 +9,9 @@ from aiocc.simulator.agents import Agents
 from aiocc.simulator.answers import Answer, Refused
 from aiocc.simulator.arrival import Arrival
 from aiocc.simulator.bearer import BearerTokens
+from aiocc.simulator.bell import Bell
 from aiocc.simulator.clock import Clock
+from aiocc.simulator.dialled import Dialled
 from aiocc.simulator.ledger import Ledger, SeenRequest
 from aiocc.simulator.operation import Operation, Plans
 from aiocc.simulator.visitors import Visitors
@@ -41,15 +43,17 @@ class Centre:
             self.ledger.clear()
             self.plans: Plans = Plans()
             self.world: World = self._beginning
-            self.agents: Agents = Agents(self.world, self.clock)
+            self.bell: Bell = Bell()
+            self.agents: Agents = Agents(self.world, self.clock, self.bell)
             self.bearer: BearerTokens = BearerTokens(self.clock)
             self.visitors: Visitors = Visitors(self.world, self.clock)
+            self.dialled: Dialled = Dialled(self.world, self.clock)
             self.visitors.admit(self.world.visitor_user_id, self.visitor_token, self.world.visitor_lifetime)
 
     def configure(self, **changes: Any) -> None:
         """Change settings until the next reset."""
         with self.lock:
-            self.world = self.agents.world = self.visitors.world = evolve(self.world, **changes)
+            self.world = self.agents.world = self.visitors.world = self.dialled.world = evolve(self.world, **changes)
 
     def judge(self, operation: Operation, arrival: Arrival) -> Answer:
         """Check a request, let it have its effect, record it; planned answers take the place of the real one.

@@ -67,6 +67,29 @@ class Controls:
         """Every request that arrived at one of the services, with what was answered."""
         return self.ledger.requests
 
+    @property
+    def agents_signed_in(self) -> tuple[int, ...]:
+        """The agents who signed in by a request and have not been signed out since, in order."""
+        with self._centre.lock:
+            return tuple(self._centre.agents.polled())
+
+    @property
+    def agents_occupied(self) -> int:
+        """How many agents are occupied by click-to-dial calls."""
+        with self._centre.lock:
+            return self._centre.dialled.occupied
+
+    @property
+    def dialling(self) -> tuple[str, ...]:
+        """The visitors whose click-to-dial calls occupy an agent or wait for one, by user id."""
+        with self._centre.lock:
+            return tuple(self._centre.dialled.visitors())
+
+    def hang_up(self, visitor: str | None = None) -> None:
+        """Let the agent's side end a visitor's click-to-dial calls; by default the environment's visitor's."""
+        with self._centre.lock:
+            self._centre.dialled.drop(visitor or self._centre.world.visitor_user_id)
+
     def inbox(self, agent_id: int) -> tuple[DeliveredNote, ...]:
         """Give the notes that reached an agent."""
         return self.ledger.inbox(agent_id)
@@ -143,8 +166,7 @@ class Controls:
         """Answer the next requests of an operation in another way; plans queue up.
 
         Args:
-            operation: leave_message, click_to_dial, send_note, obs_result_codes, create_call, token or
-                apply_token.
+            operation: One of the simulator's, such as create_call; a wrong name is answered with all of them.
             code: A failure code, put into the operation's own envelope.
             description: The text beside the code; without it, the documented one.
             status: The HTTP status, 200 to 599.

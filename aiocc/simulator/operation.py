@@ -21,7 +21,8 @@ class Operation:
     """One remote operation: where it is, what it does, and how its envelope says no.
 
     `handle` checks a request and has its effect, under the centre's lock. `envelope` makes this operation's
-    own answer for a failure code and an optional description.
+    own answer for a failure code and an optional description. `held` gives the name of the bell for which a
+    request is held at this moment, and for how long at the most; None where it is answered at once.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Operation:
     path: str
     handle: "Callable[[Centre, Arrival], Answer]"
     envelope: Callable[[str, str | None, int], Answer]
+    held: "Callable[[Centre, Arrival], tuple[object, float] | None] | None" = None
 
 
 @define

@@ -1,6 +1,7 @@
 """CC-Messaging web adapter: what a web visitor does, proved by the `ccmessaging-token` cookie."""
 
 from collections.abc import Callable
+from secrets import token_hex
 
 from aiocc.simulator.answers import Answer, HeaderPairs, Refused, json_answer, text_answer
 from aiocc.simulator.arrival import Arrival, text_within
@@ -14,6 +15,8 @@ __all__ = ["OPERATIONS"]
 ROOT = "/service-cloud/rest/webadapter/v1/webadapterfacade"
 PARAMETER_ERROR = "3"
 FAILED = "13"
+STICKY = "JSESSIONID"
+"""The cookie by which a load balancer would find the node that has the call."""
 UNLIMITED = 1 << 20  # no page limits these texts; the body's own limit does
 
 DIAL_TEXTS = {
@@ -95,10 +98,27 @@ def _click_to_dial(centre: Centre, visitor: Visitor, arrival: Arrival) -> Answer
     if media not in ("0", "1"):
         return _dial_envelope(FAILED, None, 200)
     centre.ledger.add(ClickToDialCall(visitor.user_id, media))
-    return json_answer({"resultCode": "0", "resultDesc": "connect successfully."}, code="0", accepted=True)
+    centre.dialled.create(visitor.user_id)
+    answer = json_answer({"resultCode": "0", "resultDesc": "connect successfully."}, code="0", accepted=True)
+    return answer.with_headers((("Set-Cookie", f"{STICKY}={token_hex(8)}; Path=/; HttpOnly"),))
+
+
+def _dial_events(centre: Centre, visitor: Visitor, arrival: Arrival) -> Answer:
+    content = {"resultCode": "0", **centre.dialled.next_event(visitor.user_id)}
+    return json_answer(content, code="0", accepted=True)
+
+
+def _drop(centre: Centre, visitor: Visitor, arrival: Arrival) -> Answer:
+    dropped = centre.dialled.drop(visitor.user_id)
+    text = "disconnect successfully."
+    return json_answer(
+        {"resultCode": "0", "resultDesc": text}, code="0", reason="" if dropped else "no call", accepted=True
+    )
 
 
 OPERATIONS = (
     Operation("leave_message", "POST", f"{ROOT}/doLeaveMessage", _for_visitors(_leave_message), _message_envelope),
     Operation("click_to_dial", "POST", f"{ROOT}/createClickToCall", _for_visitors(_click_to_dial), _dial_envelope),
+    Operation("dial_events", "GET", f"{ROOT}/getClickToCallEvents", _for_visitors(_dial_events), _dial_envelope),
+    Operation("drop_dial", "POST", f"{ROOT}/dropClickToCall", _for_visitors(_drop), _dial_envelope),
 )

@@ -47,6 +47,16 @@ class World:
     """Agents, beside `agent_id`, who are signed in from the beginning."""
     guid_grace: float = 120.0
     """How long a former GUID stays good after a rotation (the gateway's GUIDTIMEOUT)."""
+    guid_interval: float | None = 60.0
+    """How long a polled agent keeps a GUID (GUIDINTERVAL); None for the static mode (AUTHMODE 1)."""
+    agent_silence: float = 120.0
+    """After how long without a request a polled agent is signed out (MAXTIME)."""
+    poll_hold: float = 10.0
+    """How long a poll is held while there is nothing to say (AGENT_POLL_WAIT)."""
+    phones: str = r"\d{4,24}"
+    """A pattern for the phone numbers with which an agent may sign in."""
+    note_content: bool = True
+    """Whether an event of a note brings its text, as the vendor's demo reads it, or nothing, as the page says."""
 
     # CC-Messaging web adapter
     tenant_id: str = "202404010001"
@@ -56,6 +66,10 @@ class World:
     renew_visitor_tokens: bool = False
     """Whether an expired token still serves, and the answer brings its successor in `ccmessaging-token`."""
     channel_configured: bool = True
+    dial_agents: int = 1_000_000
+    """How many agents click-to-dial calls can occupy; further calls wait."""
+    dial_queue_time: float = 60.0
+    """After how long a waiting click-to-dial call is given up."""
     parameter_error_result_code: str = "0"
     """The resultCode beside a returnCode of "3"; the page does not say which it is."""
 
