@@ -20,6 +20,9 @@ COLOURS: Final = {
     "aiocc": "#0b7a63",
 }
 
+_UNDATED: Final = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}}
+"""A picture that is drawn anew from the same figures stays the same file."""
+
 
 def draw(results: Results, file: Path) -> str:
     """Draw; gives what became of it."""
@@ -43,7 +46,7 @@ def draw(results: Results, file: Path) -> str:
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.legend(frameon=False, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.08))
     figure.supxlabel(results.machine, fontsize=7, color="#555555")
-    figure.savefig(file, dpi=150)
+    figure.savefig(file, dpi=150, metadata=_UNDATED.get(file.suffix, {}))
     pyplot.close(figure)
     return f"drawn: {file.name}"
 

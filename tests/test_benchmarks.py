@@ -43,7 +43,7 @@ def test_prints_a_table_of_calls_and_the_goals(tmp_path: Path) -> None:
     assert "### TLS, asyncio" in done.stdout
     assert "### plain, asyncio" in done.stdout
     assert "| **aiocc, whole typed call** |" in done.stdout
-    assert "| limit: bare protocol |" in done.stdout
+    assert "| limit: asyncio.Protocol, its TLS, httptools |" in done.stdout
     assert "| typed call against bare limit, c=1 | ≥ 0.6x |" in done.stdout
     assert "baseline: " in done.stdout.splitlines()[-1]
     assert 4 == len(json.loads(file.read_text("utf-8"))["cells"])

@@ -79,6 +79,7 @@ class Pool:
         self._tally = Tally(origin, watcher)
         self._dialling: set[anyio.CancelScope] = set()
         self._shut = False
+        self._none_active: anyio.Event | None = None
         self._alarm = Alarm(place, self._sweep) if place is not None else None
 
     def take(self, now: float, *, idle_at_most: float = inf) -> Connection | None:
@@ -130,6 +131,8 @@ class Pool:
         if reason is not None:
             self._close(connection, reason)
             self._pass_slot_on()
+            if self._none_active is not None and not self._active:
+                self._none_active.set()
         elif self._waiting:
             self._lend(connection)
             self._wake(connection)
@@ -185,6 +188,12 @@ class Pool:
             self._close(self._idle.pop(), "shutdown")
         for waiter in self._waiting:
             waiter.event.set()
+
+    async def drain(self) -> None:
+        """Wait until nothing is in use any more; to be had only of a pool that was shut."""
+        if self._active:
+            self._none_active = self._none_active or anyio.Event()
+            await self._none_active.wait()
 
     def abort(self) -> None:
         """Close also what is in use, and open nothing further."""

@@ -147,14 +147,25 @@ class PoolTransport(httpx.AsyncBaseTransport):
         """Say what each origin's pool holds."""
         return {str(origin): pool.stats() for origin, pool in self._pools.items()}
 
-    async def aclose(self) -> None:
-        """Close every connection, for good: nothing is sent after this has begun."""
+    async def aclose(self, *, grace: float = 0.0) -> None:
+        """Close every connection, for good: no request is begun after this has.
+
+        Args:
+            grace: Seconds that requests on their way, and responses that are being read, have to end. A `Client` gives
+                its calls such a time by itself.
+        """
         self._closed = True
         pools, self._pools = self._pools, {}
         if self._place is not None and self._place.is_here():
             for pool in pools.values():
                 pool.shut()
-                pool.abort()
+            try:
+                with anyio.move_on_after(grace):
+                    for pool in pools.values():
+                        await pool.drain()
+            finally:
+                for pool in pools.values():
+                    pool.abort()
         await anyio.lowlevel.checkpoint()
 
     def _here(self) -> Place:

@@ -58,7 +58,7 @@ CONTENDERS: Final = {
     "httpx-aiohttp": Entry("httpx over aiohttp", "httpx_aiohttp_client", ("httpx_aiohttp",)),
     "aiohttp": Entry("aiohttp", "aiohttp_client", ("aiohttp",)),
     "pyreqwest": Entry("pyreqwest (Rust)", "pyreqwest_client", ("pyreqwest",)),
-    "limit": Entry("limit: bare protocol", "limit", ("httptools",)),
+    "limit": Entry("limit: asyncio.Protocol, its TLS, httptools", "limit", ("httptools",)),
     "pool": Entry("aiocc's pool under httpx", "pool_under_httpx", ("httpx",), trio=True),
     "aiocc": Entry("aiocc, whole typed call", "typed_call", ("httpx",), trio=True),
 }

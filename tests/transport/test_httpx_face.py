@@ -546,3 +546,41 @@ async def test_closing_ends_requests_on_their_way_and_sends_nothing_after() -> N
         await served.until_open(0)
         assert 2 == served.connections
     assert (0, tasks) == (sockets_to(served.port), living_tasks())
+
+
+@pytest.mark.parametrize("grace", [0.02, LONG])
+async def test_closing_with_a_grace_lets_what_is_on_its_way_end(grace: float) -> None:
+    """Requests that were sent have the grace time for their answers; those that wait, and later ones, are refused."""
+    closing = anyio.Event()
+
+    async def converse(peer: Peer) -> None:
+        while await peer.request() is not None:
+            await closing.wait()
+            if grace == LONG:
+                await peer.send(OK)
+            else:
+                await peer.until_closed()
+
+    async with serving(converse) as served, client_of(max_connections=1) as (client, transport):
+        ended: list[object] = []
+
+        async def call() -> None:
+            try:
+                ended.append((await client.get(served.url)).status_code)
+            except httpx.TransportError as error:
+                ended.append(type(error))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(call)
+            await until(lambda: [1] == [one.active for one in transport.stats().values()])
+            group.start_soon(call)
+            await until(lambda: [1] == [one.waiting for one in transport.stats().values()])
+            group.start_soon(lambda: transport.aclose(grace=grace))
+            await until(lambda: ended == [httpx.ConnectError])
+            closing.set()
+
+        assert [httpx.ConnectError, 200] == ended if grace == LONG else 2 == len(ended)
+        with pytest.raises(httpx.ConnectError, match="closed"):
+            await client.get(served.url)
+        await served.until_open(0)
+    assert 0 == sockets_to(served.port)
