@@ -97,6 +97,16 @@ def test_a_probe_that_connects_closes_it():
     assert ((State.CLOSED, False, 0), 1.0) == (closed, breaker.left(100.0))
 
 
+def test_no_probe_is_left_over():
+    """After a connection nothing of a probe remains: the next outage begins with a pause and its own probe."""
+    breaker = tripped()
+    breaker.connected()
+    for _ in range(THRESHOLD):
+        breaker.refused(50.0)
+
+    assert (True, False) == (breaker.refuses(50.5), breaker.refuses(51.0))
+
+
 def test_pauses_double():
     """Each probe that is refused doubles the pause, up to half a minute."""
     breaker, now = tripped(), 0.0

@@ -42,6 +42,9 @@ BY_STATUS = [
         for is_object in (True, False)
     ),
     (599, True, UNKNOWN, UNKNOWN, Reason.SERVER_STATUS),
+    (99, True, UNKNOWN, UNKNOWN, Reason.BAD_STATUS),
+    (100, True, UNKNOWN, UNKNOWN, Reason.STATUS),
+    (399, True, UNKNOWN, UNKNOWN, Reason.REDIRECTED),
     (600, True, UNKNOWN, UNKNOWN, Reason.BAD_STATUS),
     (999, False, UNKNOWN, UNKNOWN, Reason.BAD_STATUS),
 ]
@@ -74,7 +77,7 @@ def test_an_answer_without_a_code_goes_by_its_status(effect, status, is_object, 
     ("statuses", "by_itself"),
     [
         ((401, 407, 429, 300, 301, 302, 303, 304, 307, 308, 399, 99, 600, 999), True),
-        ((200, 204, 400, 403, 404, 408, 418, 500, 502, 503, 504, 599), False),
+        ((100, 200, 204, 299, 400, 403, 404, 408, 418, 500, 502, 503, 504, 599), False),
     ],
 )
 def test_statuses_that_decide_alone(statuses, by_itself):

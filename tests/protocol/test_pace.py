@@ -32,6 +32,17 @@ def test_pace(rate, asked, expected):
     assert (pytest.approx(expected), pytest.approx(expected)) == (given, foretold)
 
 
+@pytest.mark.parametrize(("before", "expected"), [(0, 0.1), (1, 0.2), (3, 0.4)])
+def test_place_after_others(before, expected):
+    """What comes after others waits for their places as well, and foretelling takes nothing."""
+    pace = Pace(Rate(10))
+    idle = pace.wait(5.0, before)
+    pace.reserve(0.0)
+
+    assert (pytest.approx(expected), pytest.approx(expected)) == (pace.wait(0.0, before), pace.wait(0.0, before))
+    assert pytest.approx(before * 0.1) == idle
+
+
 def test_place_is_given_back():
     """A place that was not used is the next one's."""
     pace = Pace(Rate(10))

@@ -160,6 +160,41 @@ def test_wait_is_drawn_at_random():
     assert (True, True) == (len(waits) > 1, all(0 <= wait <= 0.05 for wait in waits))
 
 
+@pytest.mark.parametrize(
+    ("policy", "allowed"),
+    [
+        (RetryPolicy(), set(Effect)),
+        (RetryPolicy(allow_duplicate_calls=True), set(Effect)),
+        (RESEND, set(Effect) - {Effect.CALL}),
+        (RESEND_ALL, set(Effect)),
+    ],
+)
+def test_resending_calls_takes_a_switch_of_its_own(policy, allowed):
+    """A policy that resends is not taken for a dialled call at all, unless duplicates are allowed."""
+    assert allowed == {effect for effect in Effect if policy.allowed_for(effect)}
+
+
+@pytest.mark.parametrize(
+    ("policy", "effect", "expected"),
+    [(RetryPolicy(), Effect.CALL, False), (RESEND, Effect.CALL, False), (RESEND, Effect.MESSAGE, True)],
+)
+def test_answers_are_plain_bools(policy, effect, expected):
+    """What a policy says of an unknown fate is yes or no."""
+    assert expected is policy.may_resend(effect)
+
+
+def test_defaults_are_those_published():
+    """Three attempts, 50 ms, 1 s when throttled, at most 20 s."""
+    policy = RetryPolicy()
+
+    assert (3, 0.05, 1.0, 20.0) == (policy.max_attempts, policy.base, policy.throttled_base, policy.cap)
+    assert 86400.0 == DAY
+    assert False is Ended(1, NOT_SENT, Reason.CONNECT_FAILED).seen_before
+    ended = Ended(40, NOT_SENT, Reason.CONNECT_FAILED)
+    patient = RetryPolicy(max_attempts=99, base=1e-9, cap=1e9)
+    assert 1e-9 * 2.0**32 == wait_before_repeat(patient, Effect.READ, ended, draw=1.0)
+
+
 @pytest.mark.parametrize(("number", "repeated"), [(1, True), (2, True), (3, False), (4, False)])
 def test_attempts_are_counted(number, repeated):
     """No more than `max_attempts` tries, three by default."""
