@@ -187,7 +187,7 @@ class _Call(Generic[T]):
             tried.delivery = without_answer(left=tried.wire.left)
             if fault.reason in REFUSALS and not tried.wire.left:
                 line.breaker.refused(line.clock())
-        if tried.wire.left and line.breaker.refusals:
+        if tried.answer is not None and line.breaker.refusals:
             line.breaker.connected()
         tried.elapsed = line.clock() - tried.clock
         return tried
@@ -250,11 +250,11 @@ class _Call(Generic[T]):
         """Exchange with a host that refused too many connections; others wait for what this one finds."""
         breaker = self.line.breaker
         breaker.check(self.line.clock())
-        breaker.begin_probe()
+        breaker.begin_probe(tried.wire)
         try:
             return await self._exchange(tried)
         finally:
-            breaker.end_probe()
+            breaker.end_probe(tried.wire)
 
     def _exchange(self, tried: Tried) -> Coroutine[Any, Any, Answer]:
         line, strategy, operation = self.line, self.strategy, self.record.operation

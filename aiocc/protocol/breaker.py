@@ -12,7 +12,7 @@ from math import inf
 from typing import Final
 
 from aiocc.delivery import Reason
-from aiocc.protocol.messages import Fault
+from aiocc.protocol.messages import Fault, Wire
 
 REFUSALS: Final = frozenset(
     {Reason.CONNECTION_REFUSED, Reason.CONNECT_FAILED, Reason.CONNECT_TIMEOUT, Reason.TLS_FAILED}
@@ -43,20 +43,20 @@ class Breaker:
         tripped: Whether it is not closed.
     """
 
-    __slots__ = ("_pause", "_probing", "_until", "refusals", "tripped")
+    __slots__ = ("_pause", "_probe", "_until", "refusals", "tripped")
 
     def __init__(self) -> None:
         self.refusals = 0
         self.tripped = False
         self._pause = 0.0
         self._until = -inf
-        self._probing = False
+        self._probe: Wire | None = None
 
     def state(self, now: float) -> State:
         """Say what it lets through now."""
-        if not self.tripped:
+        if not self._still_tripped():
             return State.CLOSED
-        return State.HALF_OPEN if self._probing or now >= self._until else State.OPEN
+        return State.HALF_OPEN if self._probe is not None or now >= self._until else State.OPEN
 
     def left(self, now: float) -> float:
         """Say in how many seconds a probe may go."""
@@ -64,7 +64,7 @@ class Breaker:
 
     def refuses(self, now: float) -> bool:
         """Whether an attempt would be refused now; takes nothing."""
-        return self.tripped and (self._probing or now < self._until)
+        return self._still_tripped() and (self._probe is not None or now < self._until)
 
     def check(self, now: float) -> None:
         """Let nothing go to a host that keeps refusing.
@@ -77,13 +77,14 @@ class Breaker:
             when = f"the next try is in {left:.1f} s" if left else "one try is on its way"
             raise Fault(Reason.UNAVAILABLE, f"{self.refusals} connections refused in a row, {when}")
 
-    def begin_probe(self) -> None:
-        """One attempt goes; until `end_probe` no other."""
-        self._probing = True
+    def begin_probe(self, wire: Wire) -> None:
+        """One attempt goes, and no other until it has a connection, or until `end_probe`."""
+        self._probe = wire
 
-    def end_probe(self) -> None:
-        """The probe is over. If it was neither `refused` nor `connected`, it has shown nothing and another may go."""
-        self._probing = False
+    def end_probe(self, wire: Wire) -> None:
+        """The probe is over. Neither `refused` nor connected, it has shown nothing: another may go."""
+        if self._still_tripped() and self._probe is wire:
+            self._probe = None
 
     def refused(self, now: float) -> None:
         """An attempt got no connection."""
@@ -95,6 +96,12 @@ class Breaker:
             self.tripped = True
 
     def connected(self) -> None:
-        """An attempt got a connection."""
-        self.refusals, self.tripped, self._probing = 0, False, False
+        """The host has answered an attempt, or taken its connection."""
+        self.refusals, self.tripped, self._probe = 0, False, None
         self._pause, self._until = 0.0, -inf
+
+    def _still_tripped(self) -> bool:
+        """Take note of a probe that has got its connection, although its answer is still to come."""
+        if self._probe is not None and self._probe.left:
+            self.connected()
+        return self.tripped

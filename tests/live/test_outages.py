@@ -59,57 +59,60 @@ async def test_a_repeat_does_not_meet_an_open_breaker_twice() -> None:
 
 
 async def test_one_probe_finds_that_the_host_is_back() -> None:
-    """After the pause one call goes as a probe while others end at once; when it comes through, all go."""
-    probing = anyio.Event()
-    go_on = anyio.Event()
-
-    def script(arrived: Arrived) -> Act:
-        async def held(connection: socket.socket) -> bool:
-            probing.set()
-            await go_on.wait()
-            return await GOOD(connection)
-
-        return GOOD if go_on.is_set() else held
-
-    outcomes: list[Outcome[object]] = []
-    async with scripted(script, listening=False) as server, client_of(server.url, retry=ONCE) as client:
+    """After the pause one call goes as a probe; once it has a connection all go, whatever its answer takes."""
+    async with (
+        scripted([silent, GOOD, GOOD], listening=False) as server,
+        client_of(server.url, retry=ONCE) as client,
+    ):
         for _ in range(5):
             await client.send(MESSAGE)
-        breaker = client._desk.line("webadapter").breaker
-        breaker._until = anyio.current_time()  # its pause is over
+        line = client._desk.line("webadapter")
+        line.breaker._until = anyio.current_time()  # its pause is over
+        half_open = line.stats().breaker
         server.listen()
         async with anyio.create_task_group() as group:
+            group.start_soon(client.send, MESSAGE)
+            await server.until_received()
+            outcomes = [await client.send(MESSAGE) for _ in range(2)]
+            group.cancel_scope.cancel()
 
-            async def send() -> None:
-                outcomes.append(await client.send(MESSAGE))
+    assert [Delivery.ACCEPTED] * 2 == [outcome.delivery for outcome in outcomes]
+    assert ("half open", "closed", 3) == (half_open, line.stats().breaker, len(server.received))
 
-            group.start_soon(send)
-            await probing.wait()
-            during = (client.stats()["webadapter"].breaker, await client.send(MESSAGE))
-            go_on.set()
-        after = await client.send(MESSAGE)
-        state = client.stats()["webadapter"].breaker
 
-    assert ("half open", Reason.UNAVAILABLE) == (during[0], during[1].error and during[1].error.reason)
-    assert [Delivery.ACCEPTED] * 2 == [outcome.delivery for outcome in (*outcomes, after)]
-    assert ("closed", 2) == (state, len(server.received))
+async def test_while_one_probes_the_others_end_at_once() -> None:
+    """Calls that come together after the pause do not all try a host that may still refuse: one does."""
+    outcomes: list[Outcome[object]] = []
+    async with scripted([GOOD], listening=False) as server, client_of(server.url, retry=ONCE) as client:
+        for _ in range(5):
+            await client.send(MESSAGE)
+        client._desk.line("webadapter").breaker._until = anyio.current_time()  # its pause is over
+
+        async def send() -> None:
+            outcomes.append(await client.send(MESSAGE))
+
+        async with anyio.create_task_group() as group:
+            for _ in range(10):
+                group.start_soon(send)
+
+    reasons = sorted(outcome.error.reason.name for outcome in outcomes if outcome.error is not None)
+    assert ["CONNECTION_REFUSED", *["UNAVAILABLE"] * 9] == reasons
 
 
 async def test_a_cancelled_probe_leaves_its_right_to_the_next() -> None:
-    """A probe that is cancelled has shown nothing; the next call probes."""
-    async with scripted([silent, GOOD], listening=False) as server, client_of(server.url, retry=ONCE) as client:
+    """A probe that is cancelled before it has a connection has shown nothing; the next call probes."""
+    async with scripted([GOOD], listening=False) as server, client_of(server.url, retry=ONCE) as client:
         for _ in range(5):
             await client.send(MESSAGE)
         line = client._desk.line("webadapter")
         line.breaker._until = anyio.current_time()  # its pause is over
         server.listen()
-        async with anyio.create_task_group() as group:
-            group.start_soon(client.send, MESSAGE)
-            await server.until_received()
-            group.cancel_scope.cancel()
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await client.send(MESSAGE)
         outcome = await client.send(MESSAGE)
 
-    assert (Delivery.ACCEPTED, "closed") == (outcome.delivery, line.stats().breaker)
+    assert (True, Delivery.ACCEPTED, "closed") == (scope.cancelled_caught, outcome.delivery, line.stats().breaker)
 
 
 async def test_calls_in_the_queue_meet_the_breaker_too() -> None:

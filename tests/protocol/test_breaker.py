@@ -4,7 +4,7 @@ import pytest
 
 from aiocc.delivery import Reason
 from aiocc.protocol.breaker import REFUSALS, THRESHOLD, Breaker, State
-from aiocc.protocol.messages import Fault
+from aiocc.protocol.messages import Fault, Wire
 
 
 def tripped(now: float = 0.0) -> Breaker:
@@ -53,13 +53,16 @@ def test_pause_then_a_probe():
     """An open one lets nothing go for a second, then one attempt, and no second one beside it."""
     breaker = tripped(now=10.0)
     states = [(breaker.state(now), breaker.refuses(now)) for now in (10.0, 10.999, 11.0)]
-    breaker.begin_probe()
+    probe = Wire()
+    breaker.begin_probe(probe)
     states.append((breaker.state(11.0), breaker.refuses(11.0)))
-    breaker.end_probe()
+    breaker.end_probe(Wire())
+    states.append((breaker.state(11.0), breaker.refuses(11.0)))
+    breaker.end_probe(probe)
     states.append((breaker.state(11.0), breaker.refuses(11.0)))
 
     opened, half = State.OPEN, State.HALF_OPEN
-    assert [(opened, True), (opened, True), (half, False), (half, True), (half, False)] == states
+    assert [(opened, True), (opened, True), (half, False), (half, True), (half, True), (half, False)] == states
 
 
 @pytest.mark.parametrize(
@@ -75,7 +78,7 @@ def test_says_when_it_will_try(now, probing, expected):
     """Who is refused hears how often the host refused, and when the next try is."""
     breaker = tripped()
     if probing:
-        breaker.begin_probe()
+        breaker.begin_probe(Wire())
 
     assert expected == said(breaker, now)
 
@@ -88,13 +91,34 @@ def test_closed_lets_everything_go():
 def test_a_probe_that_connects_closes_it():
     """After a probe that got a connection everything goes, and the next outage begins with a short pause."""
     breaker = tripped()
-    breaker.begin_probe()
+    breaker.begin_probe(Wire())
     breaker.connected()
     closed = (breaker.state(0.0), breaker.refuses(0.0), breaker.refusals)
     for _ in range(THRESHOLD):
         breaker.refused(100.0)
 
     assert ((State.CLOSED, False, 0), 1.0) == (closed, breaker.left(100.0))
+
+
+def test_a_probe_whose_answer_is_to_come_closes_it():
+    """As soon as the probe's request leaves, the host is known to take connections: nobody waits for its answer."""
+    breaker, probe = tripped(), Wire()
+    breaker.begin_probe(probe)
+    before = breaker.refuses(1.0)
+    probe.left = True
+
+    assert (True, False, State.CLOSED, 0) == (before, breaker.refuses(1.0), breaker.state(1.0), breaker.refusals)
+
+
+@pytest.mark.parametrize("left", [True, False])
+def test_the_end_of_a_probe_says_whether_it_connected(left):
+    """A probe that ends with a request that left has closed it, also where nobody looked in the meantime."""
+    breaker, probe = tripped(), Wire()
+    breaker.begin_probe(probe)
+    probe.left = left
+    breaker.end_probe(probe)
+
+    assert (not left, 0 if left else 5) == (breaker.tripped, breaker.refusals)
 
 
 def test_no_probe_is_left_over():
@@ -114,9 +138,10 @@ def test_pauses_double():
     for _ in range(7):
         pauses.append(breaker.left(now))
         now += breaker.left(now)
-        breaker.begin_probe()
+        probe = Wire()
+        breaker.begin_probe(probe)
         breaker.refused(now)
-        breaker.end_probe()
+        breaker.end_probe(probe)
 
     assert [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0] == pauses
 
