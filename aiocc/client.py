@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, Unpack
 
 import httpx
 from attrs import evolve
 
-from aiocc.auth.agent_guid import AgentGuid, Cookies
+from aiocc.auth.agent_guid import AgentGuid, Cookies, SigningIn
 from aiocc.auth.held import own_strategy
 from aiocc.auth.strategy import Strategy
 from aiocc.call.admission import Admission
@@ -21,12 +21,13 @@ from aiocc.call.hooks import ConnectionTeller, Hooks
 from aiocc.call.line import NO_OPTIONS, CallOptions, Line, Target, Traffic
 from aiocc.call.renewal import Renewals
 from aiocc.call.stats import ServiceStats
-from aiocc.endpoints.click_to_dial import click_to_dial
+from aiocc.endpoints.click_to_dial import ClickToDial, MediaAbility, click_to_dial
 from aiocc.endpoints.create_call import create_call
 from aiocc.endpoints.generic import Pairs, Scalar, ServiceRequest, service_request
 from aiocc.endpoints.leave_message import leave_message
 from aiocc.endpoints.obs_result_codes import obs_result_codes
 from aiocc.endpoints.send_note import MAX_AGENT_ID, MIN_AGENT_ID
+from aiocc.endpoints.sign_in import SignIn, SignInSettings
 from aiocc.environment import SERVICES, AgentSettings, agent_from, services_from, url_variable
 from aiocc.errors import ClientClosedError, ConfigurationError, InvalidRequestError
 from aiocc.hooks import Hook
@@ -36,8 +37,10 @@ from aiocc.protocol.checks import is_number, is_seconds, kind, refuse
 from aiocc.protocol.envelope import EnvelopeRule
 from aiocc.protocol.operation import Request
 from aiocc.protocol.retry import RetryPolicy
-from aiocc.scopes.callers import Agent, Visitor
+from aiocc.scopes.callers import POLL_PAUSE, Agent, Visitor, dial_scope
+from aiocc.scopes.dial import DialScope
 from aiocc.scopes.obs_pages import ObsResultCodes
+from aiocc.scopes.session import Force, OnLost, SignInScope, check_sign_in
 from aiocc.secret import Secret, conceal
 from aiocc.transport.foreign import ForeignTransport
 from aiocc.transport.interface import Transport
@@ -306,6 +309,93 @@ class Client:
         return Agent(self._desk, agent_id, cell, self._options)
 
     @conceal
+    def sign_in(
+        self,
+        agent_id: int | None = None,
+        *,
+        password: str | Secret | None = None,
+        phone: str | None = None,
+        force: Force = "never",
+        on_lost: OnLost = "raise",
+        on_guid: Callable[[str], object] | None = None,
+        poll_pause: tuple[float, float] = (0.2, 0.5),
+        **settings: Unpack[SignInSettings],
+    ) -> SignInScope:
+        """Sign an agent in for as long as the scope lasts: `async with client.sign_in(101, ...) as agent`.
+
+        The scope polls for the agent's events, follows its GUID, and signs the agent out at its end, also when it is
+        cancelled. From its first byte on a sign-in is seen through, for at most 5 s, and then undone where the scope
+        is being cancelled. The body's own exception leaves as it is.
+
+        Args:
+            agent_id: 101 to 999999; None for `AIOCC_AGENT_ID`.
+            password: 1 to 32 characters; None for `AIOCC_AGENT_PASSWORD`.
+            phone: The agent's phone number, 1 to 24 characters; None for `AIOCC_AGENT_PHONE`.
+            force: Whether to end a session that this agent has already: "never", "if_signed_in" (once the gateway
+                answered 100-002), "always".
+            on_lost: When the session is lost: "raise" cancels the body and raises `AgentSignedOutError`,
+                "sign_in_again" begins another one.
+            on_guid: Told each new GUID.
+            poll_pause: Seconds between two polls, from and to; 0.2 to 0.5 as documented.
+            settings: The other fields of `SignIn`.
+
+        Raises:
+            InvalidRequestError: An argument is outside its limit.
+            ConfigurationError: The gateway was not given, or something is missing. On entering: this client has
+                signed that agent in already.
+            CallError: On entering: the sign-in was refused, or its fate is unknown; `next_step` says what repairs it.
+
+        See https://support.huaweicloud.com/api-ccfs-cec/cec_07_1202.html
+        """
+        service = self._service("gateway")
+        own = self._own_agent
+        agent_id = own.agent_id if agent_id is None else agent_id
+        password = own.password if password is None else password
+        phone = own.phone if phone is None else phone
+        given = {"AIOCC_AGENT_ID": agent_id, "AIOCC_AGENT_PASSWORD": password, "AIOCC_AGENT_PHONE": phone}
+        for variable, value in given.items():
+            if value is None:
+                name = variable.removeprefix("AIOCC_AGENT_").lower().replace("id", "agent_id")
+                raise ConfigurationError(f"{name} is not given, and {variable} is not set")
+        check_sign_in(force, on_lost, poll_pause)
+        request = SignIn(agent_id=agent_id, password=password, phone=phone, **settings)  # type: ignore[arg-type]  # checked by the model
+
+        def cell(learnt: SigningIn) -> AgentGuid:
+            found = self._guid_cell(request.agent_id, learnt.guid, learnt.cookies)
+            if on_guid is not None:
+                found.on_guid = on_guid
+            return found
+
+        return SignInScope(
+            self._desk,
+            request,
+            cell,
+            lambda: self._forget_agent(request.agent_id),
+            self._options,
+            force=force,
+            on_lost=on_lost,
+            poll_pause=poll_pause,
+            timeouts=service.timeouts,
+        )
+
+    def dial(self, media: MediaAbility, *, poll_pause: float = POLL_PAUSE) -> DialScope:
+        """Connect the service's own visitor with an agent for as long as the scope lasts; see `Visitor.dial`.
+
+        Args:
+            media: `MediaAbility.VOICE` or `MediaAbility.VIDEO`.
+            poll_pause: Seconds between two questions for an event.
+
+        Raises:
+            InvalidRequestError: An argument is outside its limit.
+            ConfigurationError: The web adapter, or a credential for it, was not given.
+        """
+        request = ClickToDial(media)
+        strategy = self._strategy(request)
+        if strategy is None:
+            raise ConfigurationError("dial needs a strategy such as CookieToken(token): an httpx.Auth knows no visitor")
+        return dial_scope(self._desk, strategy, self._options, request.media, poll_pause)
+
+    @conceal
     def with_options(
         self,
         *,
@@ -362,6 +452,9 @@ class Client:
         elif guid is not None or cookies is not None:
             cell.learn(guid if guid is not None else cell.current, cookies=cookies)
         return cell
+
+    def _forget_agent(self, agent_id: int) -> None:
+        self._agents.pop(agent_id, None)
 
     def _service(self, name: str) -> Service:
         if name not in SERVICES:

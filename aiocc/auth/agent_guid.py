@@ -9,7 +9,10 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Final
+
+import anyio
 
 from aiocc.auth.cookie import append_cookies
 from aiocc.auth.strategy import Credential, Fetch, Strategy, Verdict
@@ -19,6 +22,8 @@ from aiocc.secret import Secret, conceal, header_secret
 
 SIGNED_OUT_CODES: Final = frozenset({"000-003", "100-006"})
 MAX_LENGTH: Final = 1024
+POLL_CYCLE: Final = 11.0
+"""Seconds: the gateway holds a poll for 10, and the next one follows within half a second."""
 _PREFIX: Final = "JSESSIONID="
 _COOKIE_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _COOKIE_VALUE: Final = re.compile(r'"?[^ ;,"\\]*"?')
@@ -54,11 +59,27 @@ class AgentGuid(Strategy):
     ) -> None:
         self._held = Credential(_guid_secret(guid))
         self._cookies = _cookie_pairs(cookies)
+        self._polled = False
+        self._changed: anyio.Event | None = None
         self.on_guid = on_guid
 
     async def credential(self, fetch: Fetch, /, *, rejected: Credential | None = None) -> Credential:
-        """Give the current GUID."""
+        """Give the current GUID; where that was refused and the agent is polled, wait a cycle for the next one."""
+        if self._polled and rejected is self._held:
+            self._changed = self._changed or anyio.Event()
+            with anyio.move_on_after(POLL_CYCLE):
+                await self._changed.wait()
         return self._held
+
+    @property
+    def polled(self) -> bool:
+        """Whether a session polls for this agent, so that a GUID which was refused may soon have a successor."""
+        return self._polled
+
+    @polled.setter
+    def polled(self, value: bool) -> None:
+        self._polled = value
+        self._wake()
 
     def held(self) -> Credential | None:
         """Give the current GUID."""
@@ -96,19 +117,117 @@ class AgentGuid(Strategy):
         changed = secret != self._held.secret
         if changed:
             self._held = Credential(secret)
+            self._wake()
         return changed
 
     def verdict(self, sent: WireRequest, answer: Answer, /) -> Verdict:
         """Ask for one repeat where the GUID changed since this one was sent."""
         if answer.code not in SIGNED_OUT_CODES:
             return "denied" if answer.status == 401 else "ok"
-        return "renew" if sent.credential is not self._held else "denied"
+        return "renew" if self._polled or sent.credential is not self._held else "denied"
+
+    def _wake(self) -> None:
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
 
     def _tell(self, on_guid: Callable[[str], object]) -> None:
         try:
             on_guid(self._held.secret.reveal())
         except Exception as error:  # noqa: BLE001 - the application's own; its text may hold the GUID
             log.error("on_guid raised %s; the new GUID is in use all the same", type(error).__name__)  # noqa: TRY400
+
+
+class PollingGuid(Strategy):
+    """The same GUID for the one who polls, and who signs out: it waits for no successor, for it brings them.
+
+    Args:
+        cell: Where the GUID is kept.
+    """
+
+    code_key: str | None = "retcode"
+
+    def __init__(self, cell: AgentGuid) -> None:
+        self._cell = cell
+
+    async def credential(self, fetch: Fetch, /, *, rejected: Credential | None = None) -> Credential:
+        """Give the current GUID."""
+        held = self._cell.held()
+        assert held is not None
+        return held
+
+    def held(self) -> Credential | None:
+        """Give the current GUID."""
+        return self._cell.held()
+
+    def apply(self, head: WireRequest, credential: Credential, /) -> None:
+        """Send the GUID in its header, and the sign-in's cookies."""
+        self._cell.apply(head, credential)
+
+    def observe(self, sent: WireRequest, head: AnswerHead, /) -> None:
+        """Take a new GUID."""
+        self._cell.observe(sent, head)
+
+    def verdict(self, sent: WireRequest, answer: Answer, /) -> Verdict:
+        """Ask for one repeat where the GUID changed since this one was sent."""
+        if answer.code not in SIGNED_OUT_CODES:
+            return "denied" if answer.status == 401 else "ok"
+        return "renew" if sent.credential is not self._cell.held() else "denied"
+
+
+class SigningIn(Strategy):
+    """Sends no credential, and learns the one that the answer to a sign-in brings.
+
+    Attributes:
+        guid: From `Set-GUID`; None until it came.
+        cookies: Those that the answer set, by name.
+        on_leaving: Told that the request is about to leave.
+    """
+
+    code_key: str | None = "retcode"
+
+    def __init__(self) -> None:
+        self.guid: Secret | None = None
+        self.cookies: dict[str, Secret] = {}
+        self.on_leaving: Callable[[], None] | None = None
+        self._none = Credential(Secret(""))
+
+    async def credential(self, fetch: Fetch, /, *, rejected: Credential | None = None) -> Credential:
+        """Give none."""
+        return self._none
+
+    def held(self) -> Credential | None:
+        """Give none."""
+        return self._none
+
+    def apply(self, head: WireRequest, credential: Credential, /) -> None:
+        """Leave the request as it is."""
+        if self.on_leaving is not None:
+            self.on_leaving()
+
+    def observe(self, sent: WireRequest, head: AnswerHead, /) -> None:
+        """Take the GUID and the cookies."""
+        value = head.header("set-guid")
+        if value:
+            with suppress(ConfigurationError):  # one that no header can carry is none
+                self.guid = _guid_secret(value.partition(";")[0].strip())
+        self.cookies.update(set_cookies(head))
+
+    def verdict(self, sent: WireRequest, answer: Answer, /) -> Verdict:
+        """Leave every answer to its code."""
+        return "ok"
+
+
+def set_cookies(head: AnswerHead) -> dict[str, Secret]:
+    """Read the cookies that an answer sets, by name; what no request could carry is passed over."""
+    found: dict[str, Secret] = {}
+    for line in head.all_headers("set-cookie"):
+        name, given, value = line.partition(";")[0].strip().partition("=")
+        with suppress(ConfigurationError):
+            if given:
+                _cookie_pairs({name: value})
+                found[name] = Secret(value)
+    return found
 
 
 def _cookie_pairs(cookies: Cookies) -> Secret:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, TypeVar
 
 import anyio
@@ -44,6 +44,8 @@ class Desk:
         self._traffic = Traffic()
         self._process = os.getpid()
         self.closed: bool = False
+        # Who is in a scope that there can be only one of: an agent signed in, a visitor's call.
+        self.taken: set[Hashable] = set()
 
     def perform(
         self, request: Request[T], strategy: Strategy | None, options: CallOptions

@@ -9,6 +9,7 @@ from attrs import frozen
 from aiocc.auth.strategy import Credential, Strategy
 from aiocc.call.line import CallOptions, Target
 from aiocc.call.outgoing import build
+from aiocc.protocol.codec import encode_json
 from aiocc.protocol.messages import WireRequest, shown_headers
 from aiocc.protocol.operation import Effect, Request
 from aiocc.protocol.retry import RetryPolicy
@@ -69,7 +70,7 @@ def explain(
         method=sent.method,
         url=f"{sent.origin}{sent.target}",
         headers=(*shown_headers(sent.headers), *added),
-        body=None if sent.body is None else sent.body.decode(),
+        body=_shown_body(sent),
         effect=operation.effect.value,
         repeats=_repeats(operation.effect, options.retry or policy),
         page=operation.page,
@@ -81,6 +82,16 @@ def _with_placeholder(sent: WireRequest, strategy: Strategy) -> list[tuple[str, 
     copy = WireRequest(sent.method, sent.path, sent.query, sent.headers.copy(), sent.body, sent.origin)
     strategy.apply(copy, Credential(Secret(HIDDEN)))
     return copy.headers
+
+
+def _shown_body(sent: WireRequest) -> str | None:
+    """Give the body as text, with each secret hidden that is a value in it, however short."""
+    if sent.body is None:
+        return None
+    text = sent.body.decode()
+    for secret in sent.hidden:
+        text = text.replace(encode_json(secret.reveal()).decode(), f'"{HIDDEN}"')
+    return text
 
 
 def _repeats(effect: Effect, policy: RetryPolicy) -> str:

@@ -28,12 +28,15 @@ def build(request: Request[Any], target: Target, options: CallOptions) -> WireRe
         query=request.query(),
         headers=headers,
         body=body,
+        hidden=request.secrets(),
     )
 
 
 def sealed(base: WireRequest, strategy: Strategy | None, credential: Credential | None) -> WireRequest:
     """Give the request of one attempt, with its credential: signed anew each time."""
-    sent = WireRequest(base.method, base.path, base.query, base.headers.copy(), base.body, base.origin, credential)
+    sent = WireRequest(
+        base.method, base.path, base.query, base.headers.copy(), base.body, base.origin, credential, base.hidden
+    )
     if strategy is not None and credential is not None:
         strategy.apply(sent, credential)
     return sent

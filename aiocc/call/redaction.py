@@ -91,8 +91,8 @@ def _shape(value: object) -> str:
 
 
 def sent_secrets(sent: WireRequest) -> list[str]:
-    """List what must not be echoed: the parts of every header that may be a credential."""
-    return _hidden_parts(sent.headers, PUBLIC_HEADERS)
+    """List what must not be echoed: the parts of every header that may be a credential, and secrets of the body."""
+    return [*_hidden_parts(sent.headers, PUBLIC_HEADERS), *(secret.reveal() for secret in sent.hidden)]
 
 
 def _hidden_parts(headers: Iterable[tuple[str, str]], public: Container[str]) -> list[str]:

@@ -15,7 +15,7 @@ from attrs import define, field, frozen
 
 from aiocc.delivery import Phase, Reason
 from aiocc.errors import ConfigurationError
-from aiocc.secret import HIDDEN
+from aiocc.secret import HIDDEN, Secret
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
@@ -130,6 +130,7 @@ class WireRequest:
         body: The bytes sent; None for a request without a body.
         host: The Host header as sent.
         credential: What `apply` was given; tells an answer's strategy which one was refused.
+        hidden: Secrets in the body.
     """
 
     method: str
@@ -139,6 +140,7 @@ class WireRequest:
     body: bytes | None = field(default=None, repr=False)
     origin: Origin | None = None
     credential: Any = None
+    hidden: tuple[Secret, ...] = ()
 
     @property
     def target(self) -> str:

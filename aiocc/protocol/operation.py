@@ -14,6 +14,7 @@ from aiocc.protocol.codes import CodeTable
 from aiocc.protocol.envelope import EnvelopeRule
 from aiocc.protocol.messages import quote_segment
 from aiocc.protocol.model import Model
+from aiocc.secret import Secret
 
 T = TypeVar("T")
 
@@ -129,6 +130,10 @@ class Request(Model, Generic[T]):
     def payload(self) -> Mapping[str, Any] | None:
         """Give the JSON object of the body; None for a request without one."""
         return None
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """Give what must not be shown of the body."""
+        return ()
 
     def lookup(self) -> str | None:
         """Give what the application gave this request so that it can be found again; None for nothing."""

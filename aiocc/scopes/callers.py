@@ -11,18 +11,23 @@ from aiocc.auth.agent_guid import AgentGuid
 from aiocc.auth.strategy import Strategy
 from aiocc.call.desk import Desk
 from aiocc.call.line import CallOptions
-from aiocc.endpoints.click_to_dial import click_to_dial
+from aiocc.endpoints.click_to_dial import ClickToDial, MediaAbility, click_to_dial
 from aiocc.endpoints.generic import AGENT_PREFIX, Pairs, Scalar, service_request
 from aiocc.endpoints.leave_message import leave_message
 from aiocc.endpoints.send_note import SendNote, send_note, sent_by
 from aiocc.errors import InvalidRequestError
 from aiocc.outcome import Outcome
+from aiocc.protocol.checks import is_seconds, kind, refuse
 from aiocc.protocol.envelope import EnvelopeRule
 from aiocc.protocol.operation import Request
 from aiocc.protocol.pace import Rate
+from aiocc.scopes.dial import DialScope
 from aiocc.scopes.notes import Note, NoteRun, OnInvalid, Report
 
 T = TypeVar("T")
+
+POLL_PAUSE = 1.0
+MOST_PAUSE = 60.0
 
 
 class Visitor:
@@ -48,8 +53,39 @@ class Visitor:
     leave_message = leave_message
     click_to_dial = click_to_dial
 
+    def dial(self, media: MediaAbility, *, poll_pause: float = POLL_PAUSE) -> DialScope:
+        """Connect this visitor with an agent for as long as the scope lasts: `async with visitor.dial(media) as call`.
+
+        The call is created on entering, its events are asked for meanwhile, and it is dropped on leaving, also when the
+        scope is cancelled: for at most 5 s, so that no agent stays occupied. Where its creation was not answered, its
+        events decide; where they do not, it is dropped and the error raised.
+
+        Args:
+            media: `MediaAbility.VOICE` or `MediaAbility.VIDEO`.
+            poll_pause: Seconds between two questions for an event.
+
+        Raises:
+            InvalidRequestError: An argument is outside its limit.
+            ConfigurationError: On entering: this visitor is dialling already.
+            CallError: On entering: refused, or of unknown fate. On leaving: it could not be dropped.
+        """
+        return dial_scope(self._desk, self._strategy, self._options, media, poll_pause)
+
     def __repr__(self) -> str:
         return f"<Visitor {self._strategy!r}>"
+
+
+def dial_scope(
+    desk: Desk, strategy: Strategy, options: CallOptions, media: MediaAbility, poll_pause: float
+) -> DialScope:
+    """Make the scope of a click-to-dial call.
+
+    Raises:
+        InvalidRequestError: An argument is outside its limit.
+    """
+    if not is_seconds(poll_pause) or not 0 < poll_pause <= MOST_PAUSE:
+        refuse("poll_pause", f"a number of seconds over 0, at most {MOST_PAUSE:g}", kind(poll_pause))
+    return DialScope(desk, ClickToDial(media), strategy, options, poll_pause=poll_pause)
 
 
 class Agent:
@@ -79,10 +115,11 @@ class Agent:
         """Give the request with this agent as its sender."""
         if request.operation.service != "gateway":
             raise InvalidRequestError(f"{request.operation.name} is no operation of an agent: use the client")
-        if not isinstance(request, SendNote) or request.agent_id == self.agent_id:
+        sender = getattr(request, "agent_id", self.agent_id)
+        if sender == self.agent_id:
             return request
-        if request.agent_id is not None:
-            raise InvalidRequestError(f"agent_id must be {self.agent_id}, this agent's, not {request.agent_id}")
+        if sender is not None or not isinstance(request, SendNote):
+            raise InvalidRequestError(f"agent_id must be {self.agent_id}, this agent's, not {sender}")
         return sent_by(request, self.agent_id)  # type: ignore[return-value]  # the same class
 
     send_note = send_note

@@ -1,0 +1,73 @@
+"""Beginning what must be undone: a sign-in, a call. From its first byte on it is seen through, also when cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Generic, Protocol, TypeVar
+
+import anyio
+from attrs import define
+
+from aiocc.outcome import Outcome
+
+T = TypeVar("T")
+
+SEEN_THROUGH = 5.0
+"""Seconds for which an answer is waited for although the caller was cancelled."""
+
+
+class Leaving(Protocol):
+    """Knows when a request is about to leave."""
+
+    on_leaving: Callable[[], None] | None
+
+
+@define
+class Begun(Generic[T]):
+    """What became of it.
+
+    Attributes:
+        outcome: Of the request; None where it was broken off.
+        stop: The caller's cancellation, to be raised again once what was begun has been undone.
+    """
+
+    outcome: Outcome[T] | None = None
+    stop: BaseException | None = None
+
+
+async def begin(perform: Callable[[], Awaitable[Outcome[T]]], leaving: Leaving) -> Begun[T]:
+    """Perform a request; from the moment it leaves, a cancellation waits until it is answered, at most 5 s.
+
+    Raises:
+        AioccError: It could not be performed at all.
+    """
+    begun: Begun[T] = Begun()
+    failure: Exception | None = None
+    try:
+        async with anyio.create_task_group() as group:
+            patience = anyio.CancelScope(shield=True)
+            with anyio.CancelScope() as scope:
+
+                async def lose_patience() -> None:
+                    with patience:
+                        await anyio.sleep(SEEN_THROUGH)
+                        scope.shield = False
+
+                def shield() -> None:
+                    if not scope.shield:
+                        scope.shield = True
+                        group.start_soon(lose_patience)
+
+                leaving.on_leaving = shield
+                try:
+                    begun.outcome = await perform()
+                except Exception as error:  # noqa: BLE001 - raised again below, as itself and not in a group
+                    failure = error
+                finally:
+                    leaving.on_leaving = None
+                    patience.cancel()
+    except anyio.get_cancelled_exc_class() as stop:
+        begun.stop = stop
+    if failure is not None:
+        raise failure
+    return begun

@@ -1,0 +1,211 @@
+"""A click-to-dial call as a scope: it occupies an agent from its beginning until it is dropped, at the scope's end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Hashable
+from types import TracebackType
+from typing import Final
+
+import anyio
+import anyio.abc
+from attrs import evolve
+
+from aiocc.auth.sticky import Sticky
+from aiocc.auth.strategy import Strategy
+from aiocc.call.desk import Desk
+from aiocc.call.line import CallOptions
+from aiocc.delivery import Delivery
+from aiocc.endpoints.click_to_dial import ClickToDial, DialReceipt
+from aiocc.endpoints.dial_events import DialEvent, DropDial, GetDialEvents
+from aiocc.errors import AioccError, CallError, ConfigurationError
+from aiocc.outcome import Outcome
+from aiocc.protocol.retry import RetryPolicy
+from aiocc.scopes.beginning import begin
+from aiocc.scopes.listeners import BUFFER, Listener, Listeners, OnFull
+
+SETTLE_WITHIN: Final = 5.0
+"""Seconds for which the events are asked whether a call exists whose creation was not answered."""
+
+DROP_WITHIN: Final = 5.0
+"""Seconds for which leaving a scope waits for the drop."""
+
+log: logging.Logger = logging.getLogger("aiocc")
+
+
+class DialledCall:
+    """A call that occupies an agent, or waits for one. Made by `async with visitor.dial(...)`.
+
+    Attributes:
+        settled: Whether it was the events that told of the call, since its creation was not answered.
+    """
+
+    def __init__(self) -> None:
+        self._listeners: Listeners[DialEvent] = Listeners()
+        self._seen: list[DialEvent] = []
+        self._connected = anyio.Event()
+        self.settled: bool = False
+
+    @property
+    def connected(self) -> bool:
+        """Whether the visitor was connected with an agent."""
+        return self._connected.is_set()
+
+    async def wait_connected(self) -> None:
+        """Wait until the visitor is connected with an agent; bound it with a time-out of your own."""
+        await self._connected.wait()
+
+    def events(self, *, buffer: int = BUFFER, on_full: OnFull = "drop_oldest") -> Listener[DialEvent]:
+        """Listen to the call: `async with dialled.events() as events: async for event in events`.
+
+        What came before anyone listened comes first.
+
+        Args:
+            buffer: Events that are kept for this listener until it takes them.
+            on_full: What a listener that is too slow loses: "drop_oldest" or "drop_newest"; it is counted.
+
+        Raises:
+            InvalidRequestError: An argument is outside its limit.
+        """
+        listener = Listener(self._listeners, buffer, on_full)
+        for event in self._seen:
+            listener.hear(event)
+        return listener
+
+    def hear(self, event: DialEvent) -> None:
+        """Take an event of this call."""
+        self._seen = [*self._seen, event][-BUFFER:]
+        if event.connected:
+            self._connected.set()
+        self._listeners.tell(event)
+
+    def end(self) -> None:
+        """No more events will come."""
+        self._listeners.end()
+
+    def __repr__(self) -> str:
+        return f"<DialledCall {'connected' if self.connected else 'not connected'}, {len(self._seen)} events>"
+
+
+class DialScope:
+    """`async with visitor.dial(...) as dialled`; see `Visitor.dial`."""
+
+    def __init__(
+        self, desk: Desk, request: ClickToDial, strategy: Strategy, options: CallOptions, *, poll_pause: float
+    ) -> None:
+        self._desk = desk
+        self._request = request
+        self._inner = strategy
+        self._strategy = Sticky(strategy)
+        self._options = options
+        self._pause = poll_pause
+        self._poll_options = evolve(options, retry=RetryPolicy(max_attempts=1))
+        self._key: Hashable = None
+        self._group: anyio.abc.TaskGroup | None = None
+        self._call = DialledCall()
+
+    async def __aenter__(self) -> DialledCall:
+        held = self._inner.held()
+        self._key = ("dial", held.secret if held is not None else id(self._inner))
+        if self._key in self._desk.taken:
+            raise ConfigurationError("this visitor is dialling already: one call at a time for each token")
+        self._desk.taken.add(self._key)
+        try:
+            await self._create()
+            self._group = anyio.create_task_group()
+            await self._group.__aenter__()
+        except BaseException:
+            self._desk.taken.discard(self._key)
+            raise
+        self._group.start_soon(self._poll)
+        return self._call
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        assert self._group is not None
+        cancelled = isinstance(exc, anyio.get_cancelled_exc_class())
+        failure: AioccError | None = None
+        try:
+            self._group.cancel_scope.cancel()
+            # The body's own exception leaves as it is: the group never sees it.
+            await self._group.__aexit__(*((exc_type, exc, traceback) if cancelled else (None, None, None)))
+        finally:
+            self._call.end()
+            with anyio.CancelScope(shield=True):
+                failure = await self._drop()
+            self._desk.taken.discard(self._key)
+            if failure is not None and exc is not None:
+                exc.add_note(f"aiocc: the call may still occupy an agent: {failure}")
+        if failure is not None and exc is None:
+            raise failure
+
+    async def _create(self) -> None:
+        """Create the call; what was begun is dropped where the scope is cancelled meanwhile.
+
+        Raises:
+            CallError: It was refused, or it is not known what became of it; then it was dropped as well.
+        """
+        begun = await begin(lambda: self._desk.perform(self._request, self._strategy, self._options), self._strategy)
+        outcome = begun.outcome
+        exists = outcome is None or outcome.delivery in (Delivery.ACCEPTED, Delivery.UNKNOWN)
+        if begun.stop is not None:
+            if exists and self._strategy.left:
+                with anyio.CancelScope(shield=True):
+                    failure = await self._drop()
+                if failure is not None:
+                    begun.stop.add_note(f"aiocc: the call may still occupy an agent: {failure}")
+            raise begun.stop
+        assert outcome is not None
+        if outcome.delivery is Delivery.UNKNOWN:
+            await self._settle(outcome)
+        else:
+            outcome.unwrap()
+
+    async def _settle(self, outcome: Outcome[DialReceipt]) -> None:
+        """Let the events say whether there is a call; drop it where they do not.
+
+        Raises:
+            DeliveryUnknownError: They did not.
+        """
+        error = outcome.error
+        assert error is not None
+        try:
+            with anyio.move_on_after(SETTLE_WITHIN):
+                await self._first_event()
+                self._call.settled = True
+                log.warning("click_to_dial %s: not answered, but its events tell of the call", outcome.call_id)
+                return
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self._drop()
+            raise
+        failure = await self._drop()
+        error.add_note("aiocc: no event told of the call; " + (f"dropping failed: {failure}" if failure else "dropped"))
+        raise error
+
+    async def _first_event(self) -> None:
+        while True:
+            if await self._ask():
+                return
+            await anyio.sleep(self._pause)
+
+    async def _ask(self) -> bool:
+        """Ask for one event; says whether there was one."""
+        outcome = await self._desk.perform(GetDialEvents(), self._strategy, self._poll_options)
+        if outcome.result is None:
+            return False
+        self._call.hear(outcome.result)
+        return True
+
+    async def _poll(self) -> None:
+        while True:
+            if not await self._ask():
+                await anyio.sleep(self._pause)
+
+    async def _drop(self) -> CallError | None:
+        """Drop the call; gives what went wrong, for an agent may be left occupied then."""
+        outcome = await self._desk.perform(DropDial(), self._strategy, evolve(self._options, deadline=DROP_WITHIN))
+        if outcome.error is not None:
+            log.warning("drop_dial %s: the call may still occupy an agent: %s", outcome.call_id, outcome.error.reason)
+        return outcome.error

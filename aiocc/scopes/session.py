@@ -1,0 +1,273 @@
+"""An agent's signed-in time as a scope: signs in, polls, follows the GUID, signs out."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Final, Literal
+
+import anyio
+import anyio.abc
+from attrs import asdict, evolve
+
+from aiocc.auth.agent_guid import SIGNED_OUT_CODES, AgentGuid, PollingGuid, SigningIn
+from aiocc.call.desk import Desk
+from aiocc.call.line import CallOptions
+from aiocc.delivery import Delivery
+from aiocc.endpoints.agent_events import READ, AgentEvent, PollAgentEvents
+from aiocc.endpoints.sign_in import ForceSignIn, SignedIn, SignedOut, SignIn, SignOut
+from aiocc.errors import CallError, ConfigurationError
+from aiocc.outcome import Outcome
+from aiocc.protocol.checks import is_seconds, kind, refuse
+from aiocc.protocol.limits import Timeouts
+from aiocc.protocol.retry import RetryPolicy
+from aiocc.scopes.beginning import begin
+from aiocc.scopes.callers import Agent
+from aiocc.scopes.listeners import BUFFER, Listener, Listeners, OnFull
+
+Force = Literal["never", "if_signed_in", "always"]
+OnLost = Literal["raise", "sign_in_again"]
+
+SIGNED_IN_ALREADY: Final = "100-002"
+SIGNED_OUT: Final = SIGNED_OUT_CODES | {"100-008"}
+
+TOLERATED: Final = 15
+"""Polls in a row that may be refused for their GUID: it may be changing, and the vendor's own client waits as long."""
+
+SILENCE: Final = 120.0
+"""Seconds without an answered poll after which the gateway has signed the agent out."""
+
+SIGN_OUT_WITHIN: Final = 5.0
+"""Seconds for which leaving a scope waits for the sign-out."""
+
+LONGEST_PAUSE: Final = 5.0
+"""Seconds between two polls, at the most, while they fail."""
+
+LONGEST_POLL_PAUSE: Final = 60.0
+"""Seconds; with more between two polls the gateway would soon miss the agent."""
+
+log: logging.Logger = logging.getLogger("aiocc")
+
+
+class AgentSession(Agent):
+    """A signed-in agent. Made by `async with client.sign_in(...)`; what `client.agent()` gives can do, it can.
+
+    Attributes:
+        signed_in: What the gateway said of the session.
+        polls: Polls that were answered.
+        polls_lost: Polls whose answer was lost; each may have taken an event with it.
+    """
+
+    __slots__ = ("_listeners", "polls", "polls_lost", "signed_in")
+
+    def __init__(self, desk: Desk, agent_id: int, strategy: AgentGuid, options: CallOptions) -> None:
+        super().__init__(desk, agent_id, strategy, options)
+        self._listeners: Listeners[AgentEvent] = Listeners()
+        self.signed_in: SignedIn = SignedIn()
+        self.polls: int = 0
+        self.polls_lost: int = 0
+
+    def events(self, *, buffer: int = BUFFER, on_full: OnFull = "drop_oldest") -> Listener[AgentEvent]:
+        """Listen to what happens to this agent: `async with agent.events() as events: async for event in events`.
+
+        Args:
+            buffer: Events that are kept for this listener until it takes them.
+            on_full: What a listener that is too slow loses: "drop_oldest" or "drop_newest"; it is counted.
+
+        Raises:
+            InvalidRequestError: An argument is outside its limit.
+        """
+        return Listener(self._listeners, buffer, on_full)
+
+    def __repr__(self) -> str:
+        return f"<AgentSession {self.agent_id}>"
+
+
+def check_sign_in(force: object, on_lost: object, poll_pause: object) -> None:
+    """Check what is no field of the request.
+
+    Raises:
+        InvalidRequestError: An argument is outside its limit.
+    """
+    if force not in ("never", "if_signed_in", "always"):
+        refuse("force", "'never', 'if_signed_in' or 'always'", kind(force))
+    if on_lost not in ("raise", "sign_in_again"):
+        refuse("on_lost", "'raise' or 'sign_in_again'", kind(on_lost))
+    pair = poll_pause if isinstance(poll_pause, tuple) and len(poll_pause) == 2 else ()
+    if not pair or not all(map(is_seconds, pair)) or not 0 < pair[0] <= pair[1] <= LONGEST_POLL_PAUSE:
+        refuse("poll_pause", f"two numbers of seconds, from and to, at most {LONGEST_POLL_PAUSE:g}", kind(poll_pause))
+
+
+class SignInScope:
+    """`async with client.sign_in(...) as agent`; see there."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        request: SignIn,
+        cell: Callable[[SigningIn], AgentGuid],
+        forget: Callable[[], None],
+        options: CallOptions,
+        *,
+        force: Force,
+        on_lost: OnLost,
+        poll_pause: tuple[float, float],
+        timeouts: Timeouts,
+    ) -> None:
+        self._desk = desk
+        self._request = request
+        self._cell = cell
+        self._forget = forget
+        self._options = options
+        self._force = force
+        self._on_lost = on_lost
+        self._pause = poll_pause
+        policy = options.retry or RetryPolicy()
+        self._sign_in_options = evolve(options, retry=evolve(policy, on_unknown="raise"))
+        # The loop itself polls again; one attempt is to outlast the gateway's hold whatever the calls' own limit is.
+        longest = max(READ, timeouts.read) + timeouts.connect + timeouts.queue
+        self._poll_options = evolve(options, deadline=longest, retry=RetryPolicy(max_attempts=1))
+        self._session: AgentSession | None = None
+        self._strategy: PollingGuid | None = None
+        self._group: anyio.abc.TaskGroup | None = None
+        self._lost: CallError | None = None
+
+    async def __aenter__(self) -> AgentSession:
+        key = ("agent", self._request.agent_id)
+        if key in self._desk.taken:
+            raise ConfigurationError(f"agent {self._request.agent_id} is signed in by this client already")
+        self._desk.taken.add(key)
+        try:
+            session = self._session = await self._sign_in(self._force)
+            self._group = anyio.create_task_group()
+            await self._group.__aenter__()
+        except BaseException:
+            self._desk.taken.discard(key)
+            raise
+        self._group.start_soon(self._poll, session)
+        return session
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        assert self._group is not None
+        assert self._session is not None
+        cancelled = isinstance(exc, anyio.get_cancelled_exc_class())
+        ended_by_us = False
+        try:
+            self._group.cancel_scope.cancel()
+            # The body's own exception leaves as it is: the group never sees it.
+            ended = await self._group.__aexit__(*((exc_type, exc, traceback) if cancelled else (None, None, None)))
+            ended_by_us = bool(ended) and cancelled
+        finally:
+            self._session._listeners.end()
+            self._session._strategy.polled = False
+            with anyio.CancelScope(shield=True):
+                await self._sign_out()
+            self._desk.taken.discard(("agent", self._request.agent_id))
+        if ended_by_us and self._lost is not None:
+            raise self._lost
+        return ended_by_us
+
+    async def _sign_in(self, force: Force) -> AgentSession:
+        """Sign in; what was begun is undone where the scope is cancelled meanwhile.
+
+        Raises:
+            CallError: It was refused, or it is not known what became of it.
+        """
+        learnt = SigningIn()
+        request = self._forced() if force == "always" else self._request
+        begun = await begin(lambda: self._desk.perform(request, learnt, self._sign_in_options), learnt)
+        outcome = begun.outcome
+        accepted = outcome is not None and outcome.delivery is Delivery.ACCEPTED
+        if accepted and learnt.guid is not None:
+            cell = self._cell(learnt)
+            self._strategy = PollingGuid(cell)
+            if begun.stop is None:
+                cell.polled = True
+                session = AgentSession(self._desk, self._request.agent_id, cell, self._options)
+                session.signed_in = (outcome.result if outcome is not None else None) or SignedIn()
+                return session
+            with anyio.CancelScope(shield=True):
+                await self._sign_out()
+        if begun.stop is not None:
+            if outcome is not None and outcome.delivery is Delivery.UNKNOWN and outcome.error is not None:
+                begun.stop.add_note(f"aiocc: {outcome.error}")
+            raise begun.stop
+        assert outcome is not None
+        if outcome.error is not None and outcome.error.code == SIGNED_IN_ALREADY and force == "if_signed_in":
+            return await self._sign_in("always")
+        outcome.unwrap()
+        raise ConfigurationError(
+            "the gateway signed the agent in and gave no GUID (Set-GUID): the session is of no use"
+        )
+
+    def _forced(self) -> SignIn:
+        return ForceSignIn(**asdict(self._request, recurse=False))
+
+    async def _poll(self, session: AgentSession) -> None:
+        """Poll until the scope ends, or the session is lost."""
+        refused = failed = 0
+        answered = anyio.current_time()
+        while True:
+            outcome = await self._ask(session)
+            if outcome.delivery is Delivery.ACCEPTED:
+                refused = failed = 0
+                answered = anyio.current_time()
+                session.polls += 1
+                if outcome.result is not None:
+                    session._listeners.tell(outcome.result)
+            else:
+                failed += 1
+                session.polls_lost += outcome.delivery is Delivery.UNKNOWN
+                error = outcome.error
+                refused = refused + 1 if error is not None and error.code in SIGNED_OUT else 0
+                if error is not None and (refused >= TOLERATED or anyio.current_time() - answered > SILENCE):
+                    if not await self._regain(session, error):
+                        return
+                    refused = failed = 0
+                    answered = anyio.current_time()
+            least, most = self._pause
+            pause = random.uniform(least, most)  # noqa: S311 - spreads polls, nothing secret
+            await anyio.sleep(min(pause * 2.0 ** min(max(failed - refused, 0), 8), max(LONGEST_PAUSE, most)))
+
+    async def _ask(self, session: AgentSession) -> Outcome[AgentEvent | None]:
+        request = PollAgentEvents(agent_id=session.agent_id)
+        return await self._desk.perform(request, self._strategy, self._poll_options)
+
+    async def _regain(self, session: AgentSession, error: CallError) -> bool:
+        """Sign in again where that is wanted; else end the body. Says whether the session goes on."""
+        if self._on_lost == "sign_in_again":
+            try:
+                again = await self._sign_in("if_signed_in")
+            except CallError as failed:
+                error = failed
+            else:
+                session.signed_in = again.signed_in
+                log.warning("agent %d was signed out, and has been signed in again", session.agent_id)
+                return True
+        self._lost = error
+        session._strategy.polled = False
+        assert self._group is not None
+        self._group.cancel_scope.cancel()
+        return False
+
+    async def _sign_out(self) -> None:
+        """Sign out, unless the session was lost; what cannot be done is said in the log, for nobody can mend it."""
+        outcome: Outcome[SignedOut] | None = None
+        if self._lost is None and not self._desk.closed:
+            request = SignOut(agent_id=self._request.agent_id)
+            options = evolve(self._options, deadline=SIGN_OUT_WITHIN)
+            with anyio.move_on_after(SIGN_OUT_WITHIN), suppress(ConfigurationError):
+                outcome = await self._desk.perform(request, self._strategy, options)
+            error = outcome.error if outcome is not None else None
+            if outcome is None or (error is not None and error.code not in SIGNED_OUT):
+                log.warning(
+                    "agent %d may still be signed in (%s); without polls the gateway signs it out after two minutes",
+                    request.agent_id,
+                    error.reason if error is not None else "no answer",
+                )
+        self._forget()
