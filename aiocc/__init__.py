@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from aiocc.client import Client
     from aiocc.delivery import Attempt, Delivery, Phase, Reason
+    from aiocc.endpoints.agent_events import AgentEvent, NoteReceived, UnknownEvent
     from aiocc.endpoints.click_to_dial import ClickToDial, DialReceipt, MediaAbility
     from aiocc.endpoints.create_call import Call, CreateCall
+    from aiocc.endpoints.dial_events import DialEvent
     from aiocc.endpoints.leave_message import LeaveMessage, MessageReceipt
     from aiocc.endpoints.obs_result_codes import ObsResultCode, ObsResultCodePage, QueryObsResultCodes
     from aiocc.endpoints.send_note import NoteReceipt, SendNote
@@ -48,7 +50,9 @@ if TYPE_CHECKING:
     from aiocc.protocol.pace import Rate
     from aiocc.protocol.retry import RetryPolicy
     from aiocc.scopes.callers import Agent, Visitor
+    from aiocc.scopes.dial import DialledCall
     from aiocc.scopes.notes import Note, NoteRun, Report
+    from aiocc.scopes.session import AgentSession
     from aiocc.secret import Secret
     from aiocc.transport.tls import TLS
     from aiocc.version import __version__
@@ -57,6 +61,8 @@ __all__ = [
     "TLS",
     "AcceptedButUnreadableError",
     "Agent",
+    "AgentEvent",
+    "AgentSession",
     "AgentSignedOutError",
     "AioccError",
     "AnswerLimits",
@@ -77,7 +83,9 @@ __all__ = [
     "DeadlineUnknownError",
     "Delivery",
     "DeliveryUnknownError",
+    "DialEvent",
     "DialReceipt",
+    "DialledCall",
     "DnsError",
     "FrontEndError",
     "InvalidRequestError",
@@ -87,6 +95,7 @@ __all__ = [
     "NotSentError",
     "Note",
     "NoteReceipt",
+    "NoteReceived",
     "NoteRun",
     "ObsResultCode",
     "ObsResultCodePage",
@@ -107,6 +116,7 @@ __all__ = [
     "TLSError",
     "Timeouts",
     "UnavailableError",
+    "UnknownEvent",
     "Visitor",
     "__version__",
 ]
@@ -119,6 +129,11 @@ _HOMES: Final = {
         "Phase",
         "Reason",
     ),
+    "aiocc.endpoints.agent_events": (
+        "AgentEvent",
+        "NoteReceived",
+        "UnknownEvent",
+    ),
     "aiocc.endpoints.click_to_dial": (
         "ClickToDial",
         "DialReceipt",
@@ -128,6 +143,7 @@ _HOMES: Final = {
         "Call",
         "CreateCall",
     ),
+    "aiocc.endpoints.dial_events": ("DialEvent",),
     "aiocc.endpoints.leave_message": (
         "LeaveMessage",
         "MessageReceipt",
@@ -179,6 +195,8 @@ _HOMES: Final = {
         "Agent",
         "Visitor",
     ),
+    "aiocc.scopes.dial": ("DialledCall",),
+    "aiocc.scopes.session": ("AgentSession",),
     "aiocc.scopes.notes": (
         "Note",
         "NoteRun",

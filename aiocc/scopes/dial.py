@@ -72,16 +72,11 @@ class DialledCall:
             listener.hear(event)
         return listener
 
-    def hear(self, event: DialEvent) -> None:
-        """Take an event of this call."""
+    def _hear(self, event: DialEvent) -> None:
         self._seen = [*self._seen, event][-BUFFER:]
         if event.connected:
             self._connected.set()
         self._listeners.tell(event)
-
-    def end(self) -> None:
-        """No more events will come."""
-        self._listeners.end()
 
     def __repr__(self) -> str:
         return f"<DialledCall {'connected' if self.connected else 'not connected'}, {len(self._seen)} events>"
@@ -131,7 +126,7 @@ class DialScope:
             # The body's own exception leaves as it is: the group never sees it.
             await self._group.__aexit__(*((exc_type, exc, traceback) if cancelled else (None, None, None)))
         finally:
-            self._call.end()
+            self._call._listeners.end()
             with anyio.CancelScope(shield=True):
                 failure = await self._drop()
             self._desk.taken.discard(self._key)
@@ -195,7 +190,7 @@ class DialScope:
         outcome = await self._desk.perform(GetDialEvents(), self._strategy, self._poll_options)
         if outcome.result is None:
             return False
-        self._call.hear(outcome.result)
+        self._call._hear(outcome.result)
         return True
 
     async def _poll(self) -> None:

@@ -19,7 +19,7 @@ def public_methods() -> set[str]:
     return {
         name
         for module in (aiocc, aiocc.auth)
-        for exported in map(module.__dict__.get, module.__all__)
+        for exported in (getattr(module, name) for name in module.__all__)
         if inspect.isclass(exported)
         for cls in exported.__mro__
         if cls.__module__.startswith("aiocc.")

@@ -153,4 +153,5 @@ def sim(shared: tuple[Simulator, httpx.Client]) -> Simulator:
 @pytest.fixture
 def caller(sim: Simulator, shared: tuple[Simulator, httpx.Client]) -> Caller:
     """Give the raw client of the simulator."""
+    shared[1].cookies.clear()
     return Caller(sim, shared[1])

@@ -9,18 +9,23 @@ import httpx
 
 from aiocc import (
     Agent,
+    AgentEvent,
+    AgentSession,
     Call,
     CallError,
     ClickToDial,
     Client,
     CreateCall,
     Delivery,
+    DialEvent,
+    DialledCall,
     DialReceipt,
     LeaveMessage,
     MediaAbility,
     MessageReceipt,
     Note,
     NoteReceipt,
+    NoteReceived,
     NoteRun,
     ObsResultCode,
     ObsResultCodePage,
@@ -50,8 +55,31 @@ from aiocc.auth import (
 from aiocc.call.explain import Explanation
 from aiocc.call.stats import ServiceStats
 from aiocc.delivery import Exchange
+from aiocc.endpoints.sign_in import SignedIn, SignIn
 from aiocc.protocol.messages import Answer, AnswerHead, Origin, WireRequest
 from aiocc.protocol.operation import Effect, Request
+
+
+async def scopes(client: Client, visitor: Visitor) -> None:
+    async with client.sign_in(101, password="x", phone="1", force="if_signed_in", agent_type=4) as agent:
+        assert_type(agent, AgentSession)
+        assert_type(agent.polls + agent.polls_lost, int)
+        assert_type(agent.signed_in, SignedIn)
+        async with agent.events(buffer=10, on_full="drop_newest") as events:
+            async for event in events:
+                assert_type(event, AgentEvent)
+                if isinstance(event, NoteReceived):
+                    assert_type(event.text, str | None)
+            assert_type(events.dropped, int)
+    async with visitor.dial(MediaAbility.VOICE) as call, client.dial(MediaAbility.VIDEO):
+        assert_type(call, DialledCall)
+        await call.wait_connected()
+        assert_type(call.connected and call.settled, bool)
+        async with call.events() as dial_events:
+            async for dial_event in dial_events:
+                assert_type(dial_event, DialEvent)
+                assert_type(dial_event.connected, bool)
+    assert_type(SignIn(agent_id=101, password=Secret("x"), phone="1").secrets(), tuple[Secret, ...])
 
 
 async def methods(client: Client) -> None:
@@ -184,6 +212,7 @@ async def stores(store: CredentialStore) -> None:
 
 def agents(client: Client) -> None:
     guid = AgentGuid(Secret("guid"), cookies={"SLB": "x"}, on_guid=print)
+    assert_type(guid.polled, bool)
     assert_type(guid.learn("another", cookies=[("SLB", Secret("y"))]), bool)
     assert_type(guid.current, Secret)
     assert_type(client.agent(101, guid="x", cookies={"SLB": "x"}, on_guid=print), Agent)
