@@ -82,12 +82,14 @@ class CallError(AioccError):
         description: The vendor's text that belongs to the code.
         meaning: What the code means, from its table; None for an unknown one.
         next_step: One line: what to do now.
+        retry_after: Seconds that the service asked to wait; None where it did not.
         call_data: Of a created call, whole, so that the call can be looked up; None for other operations.
         exchange: What was sent and what came back in the attempt that decides, with secrets and numbers taken out;
             None where nothing was sent.
     """
 
     delivery: ClassVar[Delivery]
+    retry_after: float | None = None
 
     def __init__(
         self,
@@ -173,13 +175,7 @@ class AuthenticationError(RejectedError):
 
 
 class RateLimitedError(RejectedError):
-    """Called too often.
-
-    Attributes:
-        retry_after: Seconds that the service asked to wait, or None.
-    """
-
-    retry_after: float | None = None
+    """Called too often; `retry_after` says when to come back, where the service said so."""
 
 
 class AgentSignedOutError(RejectedError):

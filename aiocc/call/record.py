@@ -13,7 +13,7 @@ from attrs import define, field
 from aiocc.auth.strategy import Credential, Verdict
 from aiocc.call.redaction import redacted, tamed
 from aiocc.delivery import Attempt, Delivery, Exchange, Reason, fold
-from aiocc.errors import CallError, RateLimitedError, error_class
+from aiocc.errors import CallError, error_class
 from aiocc.outcome import Outcome
 from aiocc.protocol.messages import Answer, Wire, WireRequest
 from aiocc.protocol.next_step import next_step
@@ -188,8 +188,7 @@ class Record(Generic[T]):
             call_data=self.request.lookup(),
             exchange=attempts[decisive.number - 1].exchange,
         )
-        if isinstance(error, RateLimitedError):
-            error.retry_after = decisive.retry_after
+        error.retry_after = decisive.retry_after
         error.__cause__ = decisive.cause
         return error
 
