@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
 from typing import Any, Literal, assert_type
 
 import httpx
@@ -105,6 +105,12 @@ async def send(client: Client) -> None:
     assert_type(outcome.exchange, Exchange | None)
     assert_type(outcome.delivery, Delivery)
     assert_type(outcome.delivery.happened, bool | None)
+
+
+def note(one: Note) -> None:
+    assert_type(one.duplicates, int)
+    assert_type(one.groups(), Iterator[tuple[int, ...]])
+    one.check()
 
 
 async def callers(client: Client) -> None:
