@@ -37,6 +37,10 @@ if TYPE_CHECKING:
         DnsError,
         FrontEndError,
         InvalidRequestError,
+        JournalDamagedError,
+        JournalError,
+        JournalInUseError,
+        JournalMismatchError,
         NotSentError,
         QueueTimeoutError,
         RateLimitedError,
@@ -51,7 +55,9 @@ if TYPE_CHECKING:
     from aiocc.protocol.retry import RetryPolicy
     from aiocc.scopes.callers import Agent, Visitor
     from aiocc.scopes.dial import DialledCall
-    from aiocc.scopes.notes import Note, NoteRun, Report
+    from aiocc.scopes.notes import Note, NoteOutcome, NoteRun, Report
+    from aiocc.scopes.notes.journal import Journal
+    from aiocc.scopes.notes.journal_status import JournalStatus, read_journal
     from aiocc.scopes.session import AgentSession
     from aiocc.secret import Secret
     from aiocc.transport.tls import TLS
@@ -89,11 +95,18 @@ __all__ = [
     "DnsError",
     "FrontEndError",
     "InvalidRequestError",
+    "Journal",
+    "JournalDamagedError",
+    "JournalError",
+    "JournalInUseError",
+    "JournalMismatchError",
+    "JournalStatus",
     "LeaveMessage",
     "MediaAbility",
     "MessageReceipt",
     "NotSentError",
     "Note",
+    "NoteOutcome",
     "NoteReceipt",
     "NoteReceived",
     "NoteRun",
@@ -119,6 +132,7 @@ __all__ = [
     "UnknownEvent",
     "Visitor",
     "__version__",
+    "read_journal",
 ]
 
 _HOMES: Final = {
@@ -175,6 +189,10 @@ _HOMES: Final = {
         "DnsError",
         "FrontEndError",
         "InvalidRequestError",
+        "JournalDamagedError",
+        "JournalError",
+        "JournalInUseError",
+        "JournalMismatchError",
         "NotSentError",
         "QueueTimeoutError",
         "RateLimitedError",
@@ -199,8 +217,14 @@ _HOMES: Final = {
     "aiocc.scopes.session": ("AgentSession",),
     "aiocc.scopes.notes": (
         "Note",
+        "NoteOutcome",
         "NoteRun",
         "Report",
+    ),
+    "aiocc.scopes.notes.journal": ("Journal",),
+    "aiocc.scopes.notes.journal_status": (
+        "JournalStatus",
+        "read_journal",
     ),
     "aiocc.secret": ("Secret",),
     "aiocc.transport.tls": ("TLS",),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
@@ -36,9 +36,11 @@ from aiocc.outcome import Outcome
 from aiocc.protocol.checks import is_number, is_seconds, kind, refuse
 from aiocc.protocol.envelope import EnvelopeRule
 from aiocc.protocol.operation import Request
+from aiocc.protocol.pace import Rate
 from aiocc.protocol.retry import RetryPolicy
 from aiocc.scopes.callers import POLL_PAUSE, Agent, Visitor, dial_scope
 from aiocc.scopes.dial import DialScope
+from aiocc.scopes.notes import JournalOption, Note, NoteRun, OnInvalid, Report
 from aiocc.scopes.obs_pages import ObsResultCodes
 from aiocc.scopes.session import Force, OnLost, SignInScope, check_sign_in
 from aiocc.secret import Secret, conceal
@@ -307,6 +309,53 @@ class Client:
         if on_guid is not None:
             cell.on_guid = on_guid
         return Agent(self._desk, agent_id, cell, self._options)
+
+    def send_notes(
+        self,
+        notes: Iterable[Note] | AsyncIterable[Note],
+        *,
+        agents: Sequence[Agent | int] | None = None,
+        concurrency: int = 16,
+        rate: Rate | None = None,
+        journal: JournalOption = None,
+        resend_unknown: bool = False,
+        on_progress: Callable[[Report], object] | None = None,
+        on_invalid: OnInvalid = "stop",
+        bisect: bool = False,
+        deadline: float | None = None,
+    ) -> NoteRun:
+        """Send many notes from several agents, who take turns; one who is signed out is passed over.
+
+        Args:
+            notes: As for `Agent.send_notes`, and so all else.
+            agents: Agents, or the ids of those whose GUID this client knows; None for the one in the environment.
+            concurrency: Requests on their way at once, of all agents together.
+            rate: How often requests may go.
+            journal: A file in which the run keeps account, so that it can be continued; by other agents too.
+            resend_unknown: Whether to send again what an earlier run left unknown.
+            on_progress: Told the report after each request.
+            on_invalid: "stop" raises at the first note that cannot be sent, "skip" counts it and goes on.
+            bisect: Whether a request that was refused for what it holds goes on in halves.
+            deadline: Seconds for the whole run.
+
+        Raises:
+            ConfigurationError: The gateway was not given, or no GUID of an agent is known.
+            InvalidRequestError: An option is outside its limit; when awaited, a note.
+        """
+        given: Sequence[Agent | int | None] = [None] if agents is None else agents
+        senders = [one if isinstance(one, Agent) else self.agent(one) for one in given]
+        return NoteRun(
+            [sender.in_bulk() for sender in senders],
+            notes,
+            concurrency=concurrency,
+            rate=rate,
+            journal=journal,
+            resend_unknown=resend_unknown,
+            on_progress=on_progress,
+            on_invalid=on_invalid,
+            bisect=bisect,
+            deadline=deadline,
+        )
 
     @conceal
     def sign_in(

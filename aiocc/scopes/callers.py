@@ -22,7 +22,7 @@ from aiocc.protocol.envelope import EnvelopeRule
 from aiocc.protocol.operation import Request
 from aiocc.protocol.pace import Rate
 from aiocc.scopes.dial import DialScope
-from aiocc.scopes.notes import Note, NoteRun, OnInvalid, Report
+from aiocc.scopes.notes import JournalOption, Note, NoteRun, OnInvalid, Report
 
 T = TypeVar("T")
 
@@ -130,8 +130,11 @@ class Agent:
         *,
         concurrency: int = 16,
         rate: Rate | None = None,
+        journal: JournalOption = None,
+        resend_unknown: bool = False,
         on_progress: Callable[[Report], object] | None = None,
         on_invalid: OnInvalid = "stop",
+        bisect: bool = False,
         deadline: float | None = None,
     ) -> NoteRun:
         """Send many notes from this agent; `await` the run for its `Report`. Other calls of the client go first.
@@ -140,22 +143,35 @@ class Agent:
             notes: Any iterable or async iterable; a list is checked as a whole before anything is sent.
             concurrency: Requests on their way at once.
             rate: How often requests may go.
+            journal: A file in which the run keeps account. One that is there, of the same notes, is continued: what was
+                accepted is skipped, what is unknown is left alone and named.
+            resend_unknown: Whether to send again what is unknown: it may arrive twice.
             on_progress: Told the report after each request.
             on_invalid: "stop" raises at the first note that cannot be sent, "skip" counts it and goes on.
+            bisect: Whether a request that was refused for what it holds goes on in halves, down to the receivers at
+                fault.
             deadline: Seconds for the whole run.
 
         Raises:
             InvalidRequestError: When awaited: a note cannot be sent.
+            JournalError: When awaited: account cannot be kept; one of its children says why.
         """
         return NoteRun(
-            Agent(self._desk, self.agent_id, self._strategy, evolve(self._options, bulk=True)),
+            [self.in_bulk()],
             notes,
             concurrency=concurrency,
             rate=rate,
+            journal=journal,
+            resend_unknown=resend_unknown,
             on_progress=on_progress,
             on_invalid=on_invalid,
+            bisect=bisect,
             deadline=deadline,
         )
+
+    def in_bulk(self) -> Agent:
+        """Give a view of this agent whose requests are many, and may wait: other calls go before them."""
+        return Agent(self._desk, self.agent_id, self._strategy, evolve(self._options, bulk=True))
 
     async def request(
         self,

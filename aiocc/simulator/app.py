@@ -3,6 +3,7 @@
 socket -> Front (by port) -> Router of that service (by path) -> Endpoint (by method) -> Centre.judge
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -77,7 +78,10 @@ class Endpoint:
         ):
             self._centre.record(operation.name, arrival, BROKEN_OFF)
             return
-        await _respond(self._centre, self._answer(operation, arrival, len(body)), send)
+        answer = self._answer(operation, arrival, len(body))
+        if self._centre.world.latency:
+            await asyncio.sleep(self._centre.world.latency)
+        await _respond(self._centre, answer, send)
 
     def _answer(self, operation: Operation | None, arrival: Arrival, length: int) -> Answer:
         if not self._operations:

@@ -36,6 +36,9 @@ class World:
     settled when the world begins.
     """
 
+    latency: float = 0.0
+    """How long each answer takes; what was asked has happened before."""
+
     # CC-Gateway
     agent_id: int = 101
     agent_guid: str = field(factory=new_guid, repr=False)

@@ -7,7 +7,7 @@ import importlib
 import sys
 import warnings
 
-NAMES = ("reader", "hypothesis", "sockets", "cancel", "stale")
+NAMES = ("reader", "hypothesis", "sockets", "cancel", "stale", "kills")
 
 
 def main() -> int:

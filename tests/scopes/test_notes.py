@@ -19,7 +19,13 @@ async def test_every_receiver_gets_each_note_once(aicc: Simulator, aicc_client: 
     report = await aicc_client.agent().send_notes([note], concurrency=4)
 
     assert report == Report(
-        notes=1, requests=3, receivers={Delivery.ACCEPTED: 250}, unsettled=(), invalid=0, complete=True
+        notes=1,
+        requests=3,
+        receivers={Delivery.ACCEPTED: 250},
+        unsettled=(),
+        invalid=0,
+        duplicates=1,
+        complete=True,
     )
     assert [len(aicc.inbox(agent)) for agent in range(31000, 31250)] == [1] * 250
 

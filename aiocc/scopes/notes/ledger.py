@@ -12,8 +12,8 @@ from typing import Any, Protocol, TypeVar
 
 from attrs import field, frozen
 
-from aiocc.delivery import Delivery
-from aiocc.errors import AgentSignedOutError, AuthenticationError, CallError, RateLimitedError
+from aiocc.delivery import Delivery, Reason
+from aiocc.errors import AgentSignedOutError, AioccError, AuthenticationError, CallError, RateLimitedError
 from aiocc.outcome import Outcome
 from aiocc.protocol.operation import Request
 from aiocc.scopes.notes.plan import NoteRequest
@@ -75,6 +75,11 @@ class Settlement:
 class Ledger(Protocol):
     """The account of one job, open for one runner (or for one worker of many)."""
 
+    @property
+    def fresh_from(self) -> int:
+        """The number from which on no request was ever claimed: these surely go out, others may be known."""
+        ...
+
     async def claim(self, request: NoteRequest, *, resend_unknown: bool = False) -> Settlement | None:
         """Claim a request, durably, before a byte of it leaves.
 
@@ -88,10 +93,13 @@ class Ledger(Protocol):
         """
         ...
 
-    async def settle(self, request: NoteRequest, settlement: Settlement) -> None:
+    async def settle(self, request: NoteRequest, settlement: Settlement) -> Settlement:
         """Write down what became of a request that was claimed here.
 
         It may return before that is durable, as long as no later claim is durable without it.
+
+        Returns:
+            What is known now: a refusal proves nothing where an earlier claim may have arrived, which stays UNKNOWN.
 
         Raises:
             JournalError: It could not be written down: the request stays UNKNOWN.
@@ -117,6 +125,20 @@ class Store(Protocol):
             JournalError: It cannot be read or written.
         """
         ...
+
+
+class NoLedger:
+    """Keeps no account: each request is new."""
+
+    fresh_from = 0
+
+    async def claim(self, request: NoteRequest, *, resend_unknown: bool = False) -> Settlement | None:
+        """Let it go."""
+        return None
+
+    async def settle(self, request: NoteRequest, settlement: Settlement) -> Settlement:
+        """Forget it."""
+        return settlement
 
 
 @frozen(kw_only=True)
@@ -155,10 +177,13 @@ async def send(
     known = await ledger.claim(request, resend_unknown=resend_unknown)
     if known is not None:
         return Sent(settlement=known, earlier=True)
-    outcome = await sender.send(request.note_request())
+    try:
+        outcome = await sender.send(request.note_request())
+    except AioccError:  # by the client's word: nothing was sent
+        await ledger.settle(request, Settlement(delivery=Delivery.NOT_SENT, reason=str(Reason.UNAVAILABLE)))
+        raise
     settlement = settlement_of(outcome, split=bisect and refused_for_content(outcome) and len(request.receivers) > 1)
-    await ledger.settle(request, settlement)
-    return Sent(settlement=settlement, error=outcome.error)
+    return Sent(settlement=await ledger.settle(request, settlement), error=outcome.error)
 
 
 def settlement_of(outcome: Outcome[Any], *, split: bool = False) -> Settlement:

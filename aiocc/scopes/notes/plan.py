@@ -84,7 +84,7 @@ class Note(_Counted, Model):
         return [SendNote(group, self.content) for group in self.groups()]
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False)
 class NoteRequest:
     """One request of a job: a value that can be written down, handed to another process, and made again.
 

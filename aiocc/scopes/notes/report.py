@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import overload
 
@@ -10,6 +11,7 @@ from attrs import field, frozen
 
 from aiocc.delivery import Delivery
 from aiocc.errors import CallError
+from aiocc.scopes.notes.plan import NoteRequest
 
 KEPT_ERRORS = 1000
 """A report keeps so many errors; of what comes after them it has reason and code."""
@@ -145,3 +147,64 @@ class Report:
     def accepted(self) -> int:
         """Receivers whose note was accepted."""
         return self.receivers.get(Delivery.ACCEPTED, 0)
+
+
+class Tally:
+    """Counts what has ended, and knows what is on its way."""
+
+    def __init__(self) -> None:
+        self.requests: int = 0
+        self.earlier: int = 0
+        self._receivers: Counter[Delivery] = Counter()
+        self._kept = Kept()
+        # Requests that are on their way, so that a run that is cancelled loses none of them.
+        self._on_their_way: dict[NoteRequest, None] = {}
+
+    def leaves(self, request: NoteRequest) -> None:
+        """A request goes out."""
+        self._on_their_way[request] = None
+
+    def never_left(self, request: NoteRequest) -> None:
+        """It did not."""
+        self._on_their_way.pop(request, None)
+
+    def ends(self, request: NoteRequest, outcome: NoteOutcome) -> None:
+        """It is known what became of a request."""
+        self._on_their_way.pop(request, None)
+        self.requests += 1
+        count = len(request.receivers)
+        self._receivers[outcome.delivery] += count
+        if outcome.earlier:
+            self.earlier += count
+        if outcome.delivery is not Delivery.ACCEPTED:
+            self._kept.add(outcome)
+
+    def goes_on_in_halves(self, request: NoteRequest) -> None:
+        """A request was refused, and counts no more: its halves do."""
+        self._on_their_way.pop(request, None)
+
+    def refused_as_a_whole(self, half: NoteRequest) -> None:
+        """A half will not go out: what is known of it is that the whole was refused."""
+        if half not in self._on_their_way:
+            self.ends(half, NoteOutcome(note=half.note, key=half.key, to=half.receivers, delivery=Delivery.REJECTED))
+
+    @property
+    def on_their_way(self) -> int:
+        """Requests that are."""
+        return len(self._on_their_way)
+
+    @property
+    def receivers(self) -> dict[Delivery, int]:
+        """Receivers by delivery; those of requests on their way are UNKNOWN: they may have arrived."""
+        counts = self._receivers.copy()
+        counts[Delivery.UNKNOWN] += sum(len(request.receivers) for request in self._on_their_way)
+        return {delivery: count for delivery, count in counts.items() if count}
+
+    @property
+    def unsettled(self) -> Sequence[NoteOutcome]:
+        """What was not accepted, or not yet."""
+        return self._kept.so_far(*map(_on_its_way, self._on_their_way))
+
+
+def _on_its_way(request: NoteRequest) -> NoteOutcome:
+    return NoteOutcome(note=request.note, key=request.key, to=request.receivers, delivery=Delivery.UNKNOWN)

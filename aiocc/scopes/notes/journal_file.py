@@ -1,0 +1,361 @@
+"""The journal's file, for the one thread that has it: opened only where it can be trusted, written by the group."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from attrs import define, evolve, field
+
+from aiocc.delivery import Delivery
+from aiocc.errors import JournalDamagedError, JournalError, JournalInUseError, JournalMismatchError
+from aiocc.scopes.notes.journal_new import create
+from aiocc.scopes.notes.lease import LEASE, Runner
+from aiocc.scopes.notes.ledger import NEVER_SETTLED, Job, Settlement
+from aiocc.scopes.notes.plan import NoteRequest
+from aiocc.scopes.notes.rows import (
+    APPLICATION,
+    FORMAT,
+    INSERT_ROW,
+    SELECT_HEAD,
+    SELECT_ROW,
+    SELECT_ROWS,
+    UPDATE_HEAD,
+    Head,
+    Row,
+    id_of,
+)
+from aiocc.scopes.notes.witness import NoWitness, Witness
+
+BUSY: Final = 5.0
+"""Seconds that another process may hold the file."""
+
+_DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
+_BUSY: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+_here: Final[dict[tuple[int, int], Witness]] = {}
+_turn: Final = threading.Lock()
+"""The journals that this process has open, by device and inode: their files must not be opened a second time."""
+
+
+@define(eq=False)
+class Claim:
+    """A request that wants to be sent.
+
+    Attributes:
+        known: What is known of it, where it is not to be sent.
+        maybe: Whether an earlier claim may have been sent.
+        failure: Why it cannot be claimed.
+    """
+
+    request: NoteRequest
+    resend_unknown: bool
+    known: Settlement | None = None
+    maybe: bool = False
+    failure: JournalError | None = None
+
+
+@define(eq=False)
+class Settle:
+    """What became of a claimed request.
+
+    Attributes:
+        if_claimed: Whether it may be that it was not claimed at all.
+    """
+
+    request: NoteRequest
+    settlement: Settlement
+    if_claimed: bool = False
+
+
+Entry = Claim | Settle
+
+
+@contextmanager
+def told(what: str) -> Iterator[None]:
+    """Give SQLite's and the system's errors our names."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in _DAMAGED or isinstance(error, sqlite3.DataError):
+            raise JournalDamagedError(f"the journal is damaged: {error}") from error
+        if code in _BUSY:
+            raise JournalInUseError("the journal is in use by another process") from error
+        raise JournalError(f"the journal cannot be {what}: {error}") from error
+    except OSError as error:
+        raise JournalError(f"the journal cannot be {what}: {error.strerror or error}") from error
+
+
+def open_here(path: Path) -> Witness | None:
+    """Give the witness of a journal that this process has open."""
+    found = path.stat()
+    return _here.get((found.st_dev, found.st_ino))
+
+
+@define(eq=False)
+class JournalFile:
+    """One journal, held by one runner.
+
+    Args:
+        path: Where.
+        name: The job's, where the application insists on one.
+        synchronous: SQLite's setting.
+    """
+
+    path: Path
+    name: str | None
+    synchronous: str
+    _runner: Runner = field(factory=Runner, init=False)
+    _head: Head = field(init=False)
+    _highest: int = field(default=-1, init=False)
+    _claimed: dict[int, Row] = field(factory=dict, init=False)
+    _connection: sqlite3.Connection = field(init=False)
+    _witness: Witness = field(init=False)
+    _inode: tuple[int, int] = field(init=False)
+
+    @property
+    def fresh_from(self) -> int:
+        """The number after the highest one that was ever claimed."""
+        return (self._highest >> 8) + 1
+
+    def open(self, job: Job) -> None:
+        """Begin the job, or go on with it.
+
+        Raises:
+            JournalError: One of its children, by what is wrong.
+        """
+        with told("opened"):
+            if not self.path.exists():
+                self._check_no_log()
+                create(self.path, self.name or job.name)
+            self._take_file()
+            try:
+                self._connect()
+                try:
+                    self._take_job(job)
+                except BaseException:
+                    self._connection.close()
+                    raise
+            except BaseException:
+                self._give_file_back()
+                raise
+
+    def commit(self, entries: Sequence[Entry]) -> None:
+        """Write a group of claims and settlements down, durably. A claim that is refused has its `failure`.
+
+        Raises:
+            JournalError: Nothing of it is written: nothing more may be sent.
+        """
+        with told("written"), self._transaction():
+            for entry in entries:
+                if isinstance(entry, Claim):
+                    self._claim(entry)
+                else:
+                    self._settle(entry)
+
+    def close(self) -> None:
+        """Give the job up, and close the file."""
+        try:
+            with told("closed"):
+                self._connection.execute("UPDATE job SET runner = NULL WHERE runner = ?", (self._runner.dump(),))
+        finally:
+            try:
+                self._connection.close()
+            finally:
+                self._give_file_back()
+
+    # The file.
+
+    def _check_no_log(self) -> None:
+        """Make no journal beside the log of another: SQLite would take it for the new one's."""
+        log = self.path.with_name(f"{self.path.name}-wal")
+        if log.exists() and log.stat().st_size:
+            raise JournalDamagedError("the journal is gone, and its -wal file is there")
+
+    def _take_file(self) -> None:
+        found = self.path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise JournalError("the journal is no file")
+        if not found.st_size:
+            raise JournalDamagedError("the journal is empty, which it never is: remove it if it was no journal before")
+        self._inode = (found.st_dev, found.st_ino)
+        with _turn:
+            if self._inode in _here:
+                raise JournalInUseError("the journal is in use in this process")
+            if os.name == "posix" and stat.S_IMODE(found.st_mode) != 0o600:
+                self.path.chmod(0o600)
+            try:
+                self._witness = _here[self._inode] = Witness(self.path, writable=True)
+            except NoWitness:
+                raise JournalDamagedError("this is no journal, or it is damaged") from None
+
+    def _give_file_back(self) -> None:
+        with _turn:
+            _here.pop(self._inode, None)
+            self._witness.close()
+
+    def _connect(self) -> None:
+        self._connection = sqlite3.connect(self.path, timeout=BUSY, isolation_level=None)
+        try:
+            self._check_application()
+            self._connection.execute(f"PRAGMA synchronous = {self.synchronous}")
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _check_application(self) -> None:
+        if self._connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
+            raise JournalDamagedError("this is no journal, or it is damaged")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Write what the body does as one; with the lease still ours, or not at all."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._put_head(self._head._replace(commits=self._head.commits + 1))
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+        # Before anything is sent by it; a claim is answered after this.
+        self._witness.write(self._head.commits)
+
+    # The job.
+
+    def _take_job(self, job: Job) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._read_head(job)
+            unsettled = self._read_rows()
+            self._connection.execute("UPDATE job SET runner = ?, until = ?", (self._runner.dump(), time.time() + LEASE))
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+        with self._transaction():
+            for row in unsettled:
+                self._put(row._replace(delivery=str(Delivery.UNKNOWN), reason=NEVER_SETTLED), row)
+
+    def _read_head(self, job: Job) -> None:
+        *columns, seal, runner, until = self._connection.execute(SELECT_HEAD).fetchone() or (*(None,) * 9, 0.0)
+        if columns[0] is None or Head(*columns).seal != seal:
+            raise JournalDamagedError("the journal is damaged: its head was changed")
+        head = Head(*columns)
+        if head.format != FORMAT:
+            raise JournalError(f"the journal has format {head.format}, and this version reads {FORMAT}")
+        if head.commits < self._witness.count:
+            lost = self._witness.count - head.commits
+            raise JournalDamagedError(f"the journal has lost its last transactions ({lost}), or its -wal file")
+        if runner is not None and not (held := Runner.load(runner)).has_ended(until):
+            raise JournalInUseError(f"the journal is in use by process {held.pid}")
+        self._head = matched(head, job, self.name)
+
+    def _read_rows(self) -> list[Row]:
+        """Check every row; gives those that were claimed and never settled."""
+        unsettled: list[Row] = []
+        count = seals = 0
+        for *columns, seal in self._connection.execute(SELECT_ROWS):
+            row = Row(*columns)
+            if row.seal != seal:
+                raise JournalDamagedError(f"the journal is damaged: request {row.id >> 8} was changed")
+            count += 1
+            seals ^= seal
+            self._highest = max(self._highest, row.id)
+            if row.delivery is None:
+                unsettled.append(row)
+        if (count, seals) != (self._head.requests, self._head.seals):
+            raise JournalDamagedError("the journal is damaged: requests are missing")
+        return unsettled
+
+    # Requests.
+
+    def _claim(self, entry: Claim) -> None:
+        request = entry.request
+        place = id_of(request)
+        before = self._row(place) if place <= self._highest else None
+        if before is not None:
+            if before.hash != request.hash:
+                entry.failure = JournalMismatchError(
+                    f"request {request.number} is another one in the journal: these notes are not those of its job"
+                )
+                return
+            known = before.known
+            if not known.delivery.safe_to_repeat and not (entry.resend_unknown and before.delivery == Delivery.UNKNOWN):
+                entry.known = known
+                return
+            if known.split:
+                entry.known = known
+                return
+            entry.maybe = known.delivery is Delivery.UNKNOWN
+        row = Row(
+            place, request.note, request.key, request.sender, request.packed, request.hash, None, None, None, None, 0,
+            int(entry.maybe), before.claims + 1 if before is not None else 1, time.time(),
+        )  # fmt: skip
+        self._highest = max(self._highest, place)
+        self._claimed[place] = row
+        self._put(row, before)
+
+    def _settle(self, entry: Settle) -> None:
+        row = self._claimed.pop(id_of(entry.request), None)
+        if row is None:
+            if entry.if_claimed:
+                return
+            raise JournalError("a request was settled that was not claimed here")
+        known = folded(entry.settlement, maybe=bool(row.maybe))
+        self._put(
+            row._replace(
+                delivery=str(known.delivery), code=known.code, reason=known.reason, call_id=known.call_id,
+                split=int(known.split), at=known.at,
+            ),
+            row,
+        )  # fmt: skip
+
+    def _put_head(self, head: Head) -> None:
+        self._head = head
+        values = (*head[2:], head.seal, time.time() + LEASE, self._runner.dump())
+        if not self._connection.execute(UPDATE_HEAD, values).rowcount:
+            raise JournalInUseError("another runner has taken the journal over")
+
+    def _row(self, place: int) -> Row | None:
+        found = self._connection.execute(SELECT_ROW, (place,)).fetchone()
+        return Row(*found[:-1]) if found is not None else None
+
+    def _put(self, row: Row, before: Row | None) -> None:
+        seal = row.seal
+        head = self._head
+        if before is None:
+            self._head = head._replace(requests=head.requests + 1, seals=head.seals ^ seal)
+        else:
+            self._head = head._replace(seals=head.seals ^ before.seal ^ seal)
+        self._connection.execute(INSERT_ROW, (*row, seal))
+
+
+def matched(head: Head, job: Job, name: str | None) -> Head:
+    """Give the head for this job.
+
+    Raises:
+        JournalMismatchError: It is another job's.
+    """
+    if name is not None and name != head.name:
+        raise JournalMismatchError("the journal is another job's: it has another name")
+    if head.digest is not None and job.digest is not None and head.digest != job.digest:
+        raise JournalMismatchError("the journal is another job's: these notes are not those it was begun with")
+    return head._replace(digest=job.digest or head.digest, planned=job.receivers or head.planned)
+
+
+def folded(settlement: Settlement, *, maybe: bool) -> Settlement:
+    """Say what is known where an earlier claim may have arrived: to refuse the second proves nothing of the first."""
+    if not maybe or settlement.delivery is Delivery.ACCEPTED:
+        return settlement
+    return evolve(settlement, delivery=Delivery.UNKNOWN, split=False)

@@ -1,0 +1,94 @@
+"""Who sends: agents who take turns, and the gate through which each request leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import TypeVar
+
+from aiocc.endpoints.send_note import SendNote, sent_by
+from aiocc.errors import AgentSignedOutError, AioccError
+from aiocc.outcome import Outcome
+from aiocc.protocol.checks import refuse
+from aiocc.protocol.operation import Request
+from aiocc.scopes.notes.ledger import Sender
+from aiocc.scopes.notes.plan import NoteRequest
+from aiocc.scopes.notes.report import Tally
+
+T = TypeVar("T")
+
+
+class Departure:
+    """Lets one request out, as a `Sender` that is asked once its claim stands.
+
+    Args:
+        request: The request.
+        tally: Where it counts as on its way.
+        rota: Sends it.
+        wait: For its moment, where it could not wait for that before its claim.
+    """
+
+    __slots__ = ("_request", "_rota", "_tally", "_wait", "agent_id")
+
+    def __init__(
+        self, request: NoteRequest, tally: Tally, rota: Rota, wait: Callable[[], Awaitable[None]] | None
+    ) -> None:
+        self.agent_id: int = request.sender
+        self._request = request
+        self._tally = tally
+        self._rota = rota
+        self._wait = wait
+
+    async def send(self, request: Request[T]) -> Outcome[T]:
+        """Send it."""
+        if self._wait is not None:
+            await self._wait()
+        self._tally.leaves(self._request)
+        try:
+            return await self._rota.send(request)
+        except AioccError:  # by the client's word: nothing was sent
+            self._tally.never_left(self._request)
+            raise
+
+
+class Rota:
+    """Sends each request by the agent whose turn it is, and by another where that one is signed out.
+
+    Args:
+        senders: At least one.
+    """
+
+    def __init__(self, senders: Sequence[Sender]) -> None:
+        self._senders = {sender.agent_id: sender for sender in senders}
+        if not self._senders:
+            refuse("agents", "at least one agent", "none")
+        self._signed_out: set[int] = set()
+
+    @property
+    def agent_ids(self) -> tuple[int, ...]:
+        """The agents, in their order."""
+        return tuple(self._senders)
+
+    async def send(self, request: Request[T]) -> Outcome[T]:
+        """Send a note; to be signed out is a refusal, so that another agent may send it."""
+        assert isinstance(request, SendNote)
+        assert request.agent_id is not None
+        outcome: Outcome[T] | None = None
+        for agent_id in self._from(request.agent_id):
+            own: Request[T] = sent_by(request, agent_id)  # type: ignore[assignment]  # the same class
+            outcome = await self._senders[agent_id].send(own)
+            if not isinstance(outcome.error, AgentSignedOutError):
+                break
+            self._signed_out.add(agent_id)
+        assert outcome is not None
+        return outcome
+
+    def _from(self, agent_id: int) -> Iterator[int]:
+        """Give those who may be signed in, the one whose turn it is first; where nobody is left, that one alone."""
+        if len(self._signed_out) == len(self._senders):
+            yield agent_id
+            return
+        order = self.agent_ids
+        turn = order.index(agent_id)
+        for candidate in (*order[turn:], *order[:turn]):
+            if candidate not in self._signed_out:
+                yield candidate
