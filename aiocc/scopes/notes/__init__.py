@@ -2,7 +2,8 @@
 
 `plan` makes requests of notes, as values that can travel. `ledger` says how each request is accounted for: claimed
 before a byte of it leaves, settled when its fate is known; any store that keeps this protocol will do, a file
-(`journal`, loaded when it is asked for) or a server that many machines share. `run` reads the input and sends, `report` tells how far it has come.
+(`journal`, loaded when it is asked for) or a server that many machines share. `run` reads the input and sends,
+`report` tells how far it has come.
 """
 
 from aiocc.scopes.notes.ledger import Job, Ledger, Settlement, Store, send
