@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
-from typing import Any, Literal, assert_type
+from collections.abc import AsyncGenerator, Generator, Iterator, Mapping, Sequence
+from typing import Any, Literal, TextIO, assert_type
 
 import httpx
 
@@ -20,10 +20,13 @@ from aiocc import (
     DialEvent,
     DialledCall,
     DialReceipt,
+    Journal,
+    JournalStatus,
     LeaveMessage,
     MediaAbility,
     MessageReceipt,
     Note,
+    NoteOutcome,
     NoteReceipt,
     NoteReceived,
     NoteRun,
@@ -37,6 +40,7 @@ from aiocc import (
     SendNote,
     Service,
     Visitor,
+    read_journal,
 )
 from aiocc.auth import (
     AgentGuid,
@@ -58,6 +62,8 @@ from aiocc.delivery import Exchange
 from aiocc.endpoints.sign_in import SignedIn, SignIn
 from aiocc.protocol.messages import Answer, AnswerHead, Origin, WireRequest
 from aiocc.protocol.operation import Effect, Request
+from aiocc.scopes.notes import Job, Ledger
+from aiocc.scopes.notes.journal_status import ReceiverRow
 
 
 async def scopes(client: Client, visitor: Visitor) -> None:
@@ -125,6 +131,27 @@ async def callers(client: Client) -> None:
     run = agent.send_notes([Note([102], "x")])
     assert_type(run, NoteRun)
     assert_type(await run, Report)
+
+
+async def fan_out(client: Client, agent: Agent, journal: Journal, file: TextIO) -> None:
+    assert_type(client.send_notes([Note([102], "x")], agents=[agent, 102], journal=journal, bisect=True), NoteRun)
+    assert_type(Note([102], "x").duplicates, int)
+    async with agent.send_notes([Note([102], "x")], journal="run.db", resend_unknown=True) as run:
+        async for outcome in run:
+            assert_type(outcome, NoteOutcome)
+        run.pause()
+        run.resume()
+        run.drain()
+        run.cancel()
+    assert_type(run.report.unsettled, Sequence[NoteOutcome])
+    assert_type(journal.name, str)
+    async with journal.open(Job(name="run")) as ledger:
+        assert_type(ledger, Ledger)
+    status = read_journal("run.db")
+    assert_type(status, JournalStatus)
+    assert_type(status.rows(unsettled=True), Iterator[ReceiverRow])
+    assert_type(status.write_csv(file), int)
+    assert_type(status.write_json_lines(file), int)
 
 
 def options(client: Client) -> None:
