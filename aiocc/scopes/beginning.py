@@ -6,9 +6,11 @@ from collections.abc import Awaitable, Callable
 from typing import Generic, Protocol, TypeVar
 
 import anyio
+import anyio.lowlevel
 from attrs import define
 
 from aiocc.outcome import Outcome
+from aiocc.scopes.group import keep_notes
 
 T = TypeVar("T")
 
@@ -43,6 +45,7 @@ async def begin(perform: Callable[[], Awaitable[Outcome[T]]], leaving: Leaving) 
     """
     begun: Begun[T] = Begun()
     failure: Exception | None = None
+    broken_off: BaseException | None = None
     try:
         async with anyio.create_task_group() as group:
             patience = anyio.CancelScope(shield=True)
@@ -63,10 +66,15 @@ async def begin(perform: Callable[[], Awaitable[Outcome[T]]], leaving: Leaving) 
                     begun.outcome = await perform()
                 except Exception as error:  # noqa: BLE001 - raised again below, as itself and not in a group
                     failure = error
+                except BaseException as inner:
+                    broken_off = inner
+                    raise
                 finally:
                     leaving.on_leaving = None
                     patience.cancel()
+        await anyio.lowlevel.checkpoint()  # a cancellation that waited behind the shield comes now
     except anyio.get_cancelled_exc_class() as stop:
+        keep_notes(broken_off, stop)
         begun.stop = stop
     if failure is not None:
         raise failure

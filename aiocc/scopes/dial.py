@@ -22,6 +22,7 @@ from aiocc.errors import AioccError, CallError, ConfigurationError
 from aiocc.outcome import Outcome
 from aiocc.protocol.retry import RetryPolicy
 from aiocc.scopes.beginning import begin
+from aiocc.scopes.group import end_group
 from aiocc.scopes.listeners import BUFFER, Listener, Listeners, OnFull
 
 SETTLE_WITHIN: Final = 5.0
@@ -119,12 +120,9 @@ class DialScope:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         assert self._group is not None
-        cancelled = isinstance(exc, anyio.get_cancelled_exc_class())
         failure: AioccError | None = None
         try:
-            self._group.cancel_scope.cancel()
-            # The body's own exception leaves as it is: the group never sees it.
-            await self._group.__aexit__(*((exc_type, exc, traceback) if cancelled else (None, None, None)))
+            await end_group(self._group, exc)
         finally:
             self._call._listeners.end()
             with anyio.CancelScope(shield=True):

@@ -26,6 +26,7 @@ from aiocc.protocol.limits import Timeouts
 from aiocc.protocol.retry import RetryPolicy
 from aiocc.scopes.beginning import begin
 from aiocc.scopes.callers import Agent
+from aiocc.scopes.group import end_group
 from aiocc.scopes.listeners import BUFFER, Listener, Listeners, OnFull
 
 Force = Literal["never", "if_signed_in", "always"]
@@ -155,13 +156,9 @@ class SignInScope:
     ) -> bool:
         assert self._group is not None
         assert self._session is not None
-        cancelled = isinstance(exc, anyio.get_cancelled_exc_class())
         ended_by_us = False
         try:
-            self._group.cancel_scope.cancel()
-            # The body's own exception leaves as it is: the group never sees it.
-            ended = await self._group.__aexit__(*((exc_type, exc, traceback) if cancelled else (None, None, None)))
-            ended_by_us = bool(ended) and cancelled
+            ended_by_us = await end_group(self._group, exc)
         finally:
             self._session._listeners.end()
             self._session._strategy.polled = False
