@@ -6,6 +6,7 @@ never take the last tenth of the slots, so that no run of notes delays a dialled
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import deque
 from typing import Final
@@ -17,6 +18,8 @@ from aiocc.call.limiter import Limiter
 from aiocc.delivery import Reason
 from aiocc.protocol.messages import Fault
 from aiocc.protocol.pace import Pace, Rate
+
+log: logging.Logger = logging.getLogger("aiocc")
 
 MAX_QUEUE: Final = 10_000
 """A queue holds at most this many calls; more would wait past any useful time."""
@@ -125,7 +128,7 @@ class Admission:
     def release(self, bulk: bool = False) -> None:
         """Give back what was acquired; whoever is next has the slot."""
         if self._limiter is not None:
-            self._limiter.release()
+            self._release_limiter(self._limiter)
         self._free += 1
         if bulk:
             self._bulk_free += 1
@@ -186,6 +189,12 @@ class Admission:
                 self._pace.reserve(anyio.current_time())
             waiter.granted = True
             waiter.event.set()
+
+    def _release_limiter(self, limiter: Limiter) -> None:
+        try:
+            limiter.release()
+        except Exception as error:  # noqa: BLE001 - the call has its answer, and its slot is another's now
+            log.error("a limiter's release raised %s", type(error).__name__)  # noqa: TRY400 - its trace may hold anything
 
     def _release_slot(self, *, bulk: bool) -> None:
         """Give back what the limiter knows nothing of."""

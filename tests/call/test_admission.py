@@ -362,6 +362,20 @@ async def test_limiter_that_lets_nothing_through(answer, ahead, expected):
     assert pytest.approx(now + min(ahead, 5.0), abs=1.0) == gate.asked[0]
 
 
+async def test_limiter_whose_release_raises(caplog):
+    """What a limiter raises when it hears of an end costs no call its answer, and no slot."""
+
+    class Broken(Gate):
+        def release(self) -> None:
+            raise KeyError("s3cr3t")
+
+    admission = Admission(1, max_wait=LONG, limiter=Broken())
+    await admission.acquire(math.inf)
+    admission.release()
+
+    assert (0, ["a limiter's release raised KeyError"]) == (admission.active, caplog.messages)
+
+
 async def test_cancelled_while_the_limiter_decides():
     """Row 63: a call that is cancelled while a limiter decides gives its slot back."""
     admission = Admission(1, max_wait=LONG, limiter=Gate(None))
