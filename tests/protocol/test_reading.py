@@ -260,3 +260,25 @@ def test_excerpt_of_a_foreign_page(body, expected):
 def test_escape(text, expected):
     """Foreign text becomes fit for one line of a log."""
     assert expected == escape(text)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"resultCode":"9","resultDesc":"no token"}', "no token"),
+        (b'{"resultCode":"9"}', '{"resultCode":"9"}'),
+        (b"<html>who are you</html>", "<html>who are you</html>"),
+        (b"", None),
+    ],
+    ids=["text of the envelope", "no text", "page", "empty"],
+)
+@pytest.mark.parametrize("status", [401, 429, 307])
+def test_a_status_that_decides_is_described(status, body, expected):
+    """Beside a status that decides by itself stands the envelope's text, or the beginning of the body."""
+    assert expected == opened(body, status=status).description
+
+
+@pytest.mark.parametrize(("length", "expected"), [(200, "x" * 200), (201, "x" * 200 + "…")])
+def test_foreign_text_is_capped(length, expected):
+    """Foreign text has at most 200 characters, and says where it was cut."""
+    assert expected == escape("x" * length)
