@@ -141,7 +141,7 @@ class _Call(Generic[T]):
         if tried is not None and tried.reason is None and tried.reading is None:
             tried.reason = Reason.CANCELLED
             tried.elapsed = self.line.clock() - tried.clock
-            tried.delivery = without_answer(left=tried.wire.left)
+            tried.delivery = without_answer(tried.reason, left=tried.wire.left)
 
     def _open_deadline(self) -> bool:
         """Set the deadline; says whether a scope of the caller's is over already, so that its end must be let in."""
@@ -184,7 +184,7 @@ class _Call(Generic[T]):
                 self._read(tried, answer)
         except Fault as fault:
             tried.reason, tried.detail = fault.reason, fault.detail
-            tried.delivery = without_answer(left=tried.wire.left)
+            tried.delivery = without_answer(fault.reason, left=tried.wire.left)
             if fault.reason in REFUSALS and not tried.wire.left:
                 line.breaker.refused(line.clock())
         if tried.answer is not None and line.breaker.refusals:

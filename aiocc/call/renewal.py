@@ -198,7 +198,7 @@ class LineFetch:
                 return await self._once(self._complete(request), wire, deadline)
             except Fault as fault:
                 reason, detail = fault.reason, fault.detail
-            ended = Ended(number, without_answer(left=wire.left), reason, seen_before=reason in seen)
+            ended = Ended(number, without_answer(reason, left=wire.left), reason, seen_before=reason in seen)
             delay = wait_before_repeat(line.retry, Effect.IDEMPOTENT, ended)
             if (
                 delay is None

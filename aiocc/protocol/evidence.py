@@ -42,6 +42,14 @@ def by_status(status: int, *, is_object: bool, effect: Effect) -> tuple[Delivery
     return Delivery.UNKNOWN, Reason.SERVER_STATUS if status >= 500 else Reason.STATUS
 
 
-def without_answer(*, left: bool) -> Delivery:
-    """Say what an exchange proves that brought no answer."""
-    return Delivery.UNKNOWN if left else Delivery.NOT_SENT
+def without_answer(reason: Reason, *, left: bool) -> Delivery:
+    """Say what an exchange proves that brought no answer.
+
+    Args:
+        reason: Why it brought none.
+        left: Whether a byte of the request may have left.
+    """
+    if not left:
+        return Delivery.NOT_SENT
+    # Under TLS 1.3 the request is written before the host refuses the certificate, without having read it.
+    return Delivery.REJECTED if reason is Reason.CLIENT_CERTIFICATE_REFUSED else Delivery.UNKNOWN

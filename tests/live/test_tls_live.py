@@ -15,11 +15,13 @@ from aiocc import (
     ConfigurationError,
     Delivery,
     Reason,
+    RejectedError,
     Service,
     TLSError,
 )
 from aiocc.auth import CookieToken
 from aiocc.simulator import Simulator
+from tests.transport.raw import serving
 
 from .conftest import DIRECT, SAMPLES, Sample, at, failed, named, refusal
 from .scripted import SUCCESS, secure
@@ -148,6 +150,27 @@ async def test_a_server_name_is_asked_for_and_checked(authority: Authority) -> N
     assert (TLSError, Reason.CERTIFICATE_HOST_MISMATCH) == (type(error), error.reason)
     assert 1 == len(received)
     assert f"Host: 127.0.0.1:{port}\r\n".encode() in received[0]
+
+
+async def test_a_client_without_the_certificate_that_is_asked_for_is_refused(authority: Authority) -> None:
+    """Row 6a: under TLS 1.3 the refusal comes after the request was written, and says that it was not read."""
+    context = authority.context("127.0.0.1")
+    authority.ca.configure_trust(context)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.verify_mode = ssl.CERT_REQUIRED
+    async with (
+        serving(context=context) as served,
+        visitor_at(served.origin.port, TLS(ca_file=authority.file)) as client,
+    ):
+        error = await refusal(client.leave_message(phone_no="1", content="x"))
+
+    assert (RejectedError, Delivery.REJECTED, Reason.CLIENT_CERTIFICATE_REFUSED) == (
+        type(error),
+        error.delivery,
+        error.reason,
+    )
+    assert (1, []) == (len(error.attempts), served.requests)
+    assert "Nothing was done. Give a certificate that the host takes as TLS(client_cert=...)." == error.next_step
 
 
 async def test_an_unverified_connection_works_and_warns(authority: Authority) -> None:

@@ -85,7 +85,10 @@ def test_statuses_that_decide_alone(statuses, by_itself):
     assert [by_itself] * len(statuses) == [decided_by_status(status) for status in statuses]
 
 
-@pytest.mark.parametrize(("left", "delivery"), [(False, Delivery.NOT_SENT), (True, Delivery.UNKNOWN)])
-def test_without_answer(left, delivery):
-    """Without an answer, one byte that left makes the difference."""
-    assert delivery is without_answer(left=left)
+@pytest.mark.parametrize("reason", Reason)
+def test_without_answer(reason):
+    """Without an answer, one byte that left makes the difference; row 6a alone says that it was not read."""
+    refused = reason is Reason.CLIENT_CERTIFICATE_REFUSED
+    left = Delivery.REJECTED if refused else Delivery.UNKNOWN
+
+    assert (Delivery.NOT_SENT, left) == (without_answer(reason, left=False), without_answer(reason, left=True))
