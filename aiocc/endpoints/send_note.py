@@ -34,8 +34,9 @@ class NoteReceipt(Model):
     """The gateway took the note. A receiver who is signed in gets an event for it."""
 
 
-def _receivers(value: object) -> object:
-    return tuple(value) if isinstance(value, Iterable) and not isinstance(value, str | bytes) else value
+def _receivers(value: Iterable[int]) -> tuple[int, ...]:
+    given: Any = value  # what is no iterable of numbers is left to the check
+    return tuple(given) if isinstance(given, Iterable) and not isinstance(given, str | bytes) else given
 
 
 def check_receivers(_: Any, attribute: attrs.Attribute[Any], value: object) -> None:

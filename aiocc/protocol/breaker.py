@@ -46,8 +46,8 @@ class Breaker:
     __slots__ = ("_pause", "_probe", "_until", "refusals", "tripped")
 
     def __init__(self) -> None:
-        self.refusals = 0
-        self.tripped = False
+        self.refusals: int = 0
+        self.tripped: bool = False
         self._pause = 0.0
         self._until = -inf
         self._probe: Wire | None = None

@@ -30,7 +30,7 @@ class RetryQuota:
     __slots__ = ("left",)
 
     def __init__(self) -> None:
-        self.left = QUOTA
+        self.left: int = QUOTA
 
     def take(self, cost: int) -> bool:
         """Pay for a repeat; False, and nothing taken, where there is not enough."""

@@ -87,7 +87,7 @@ class Ledger:
     def __init__(self, lock: threading.RLock) -> None:
         # One lock for ledger and world: an effect, its record and a reset are atomic to each other.
         self._lock = lock
-        self.epoch = 0  # counts the beginnings
+        self.epoch: int = 0  # counts the beginnings
         self.clear()
 
     def clear(self) -> None:

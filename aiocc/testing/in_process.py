@@ -30,7 +30,7 @@ class InProcess(Controls):
         self._centre = Centre(self._world)
         self._front = Front(self._centre)
         self._front.ports = dict(enumerate(SERVICES, 1))
-        self.transport = httpx.ASGITransport(self._serve)
+        self.transport: httpx.AsyncBaseTransport = httpx.ASGITransport(self._serve)
 
     @property
     def environment(self) -> dict[str, str]:

@@ -30,7 +30,7 @@ class Channel:
         self.tls: TLSBuffers | None = tls
         self.requests: int = 0
         self.lost: bool = False
-        self.reader = Reader()
+        self.reader: Reader = Reader()
         self._wire = Wire()
         self._asked = False
 

@@ -39,7 +39,7 @@ class Turn:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float]) -> None:
         self._loop = loop
-        self.clock = clock
+        self.clock: Callable[[], float] = clock
         self._began = False
         self._senders: list[Sender] = []
         self._waiting: deque[asyncio.Future[None]] = deque()
