@@ -51,6 +51,13 @@ def demo(
 def simulate(
     host: Annotated[str, typer.Option(help="Loopback address to listen on.")] = "127.0.0.1",
     tls: Annotated[bool, typer.Option(help="Serve over TLS, with a certificate made for this run.")] = True,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[:OPERATION][:COUNT|p=..,seed=..]",
+            help="Let this go wrong, `reset:create_call:1` for example; a wrong name lists all. May come again.",
+        ),
+    ] = None,
 ) -> None:
     """Run the simulator until Ctrl-C.
 
@@ -60,7 +67,7 @@ def simulate(
     _need_simulator()
     from aiocc.cli.simulate import run
 
-    run(host=host, tls=tls)
+    run(host=host, tls=tls, faults=fault or ())
 
 
 def _need_simulator() -> None:

@@ -5,18 +5,26 @@ from __future__ import annotations
 import shlex
 import signal
 import threading
+from collections.abc import Sequence
 
 import typer
 
 from aiocc.simulator import Simulator
+from aiocc.simulator.controls import NAMES
+from aiocc.simulator.faults import parse_fault
 
 
-def run(*, host: str, tls: bool) -> None:
-    """Serve until SIGINT or SIGTERM, then say what happened."""
+def run(*, host: str, tls: bool, faults: Sequence[str] = ()) -> None:
+    """Serve until SIGINT or SIGTERM, then say what happened; `faults` as `parse_fault` reads them."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with Simulator(host=host, tls=tls) as simulator:
+        try:
+            armed = [simulator.arm(parse_fault(text, NAMES)) for text in faults]
+        except ValueError as error:
+            typer.echo(f"aiocc: --fault: {error}", err=True)
+            raise typer.Exit(2) from None
         for name, value in simulator.environment.items():
             typer.echo(f"export {name}={shlex.quote(value)}")
         typer.echo(
@@ -27,3 +35,5 @@ def run(*, host: str, tls: bool) -> None:
             f"# {len(simulator.requests)} requests: {simulator.calls_placed} calls, {len(simulator.dials)} "
             f"click-to-dial calls, {len(simulator.messages)} messages, {len(simulator.notes)} notes"
         )
+        for one in armed:
+            typer.echo(f"# {one.fault.name} struck {one.struck} times")

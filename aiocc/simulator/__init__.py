@@ -171,6 +171,7 @@ live, `GET /ledger` with the ledger as JSON, without credentials and bodies, and
 credential and belongs on the loopback.
 """
 
+from aiocc.simulator.faults import FAULTS, Fault
 from aiocc.simulator.ledger import (
     ClickToDialCall,
     DeliveredNote,
@@ -183,8 +184,10 @@ from aiocc.simulator.simulator import Simulator
 from aiocc.simulator.world import World
 
 __all__ = [
+    "FAULTS",
     "ClickToDialCall",
     "DeliveredNote",
+    "Fault",
     "Ledger",
     "LeftMessage",
     "PlacedCall",

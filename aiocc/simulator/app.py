@@ -14,6 +14,8 @@ from aiocc.simulator import admin, fabric, isales, sessions, webadapter
 from aiocc.simulator.answers import Answer, text_answer
 from aiocc.simulator.arrival import Arrival
 from aiocc.simulator.centre import Centre
+from aiocc.simulator.faults import Fault, Struck
+from aiocc.simulator.faults.emission import emit
 from aiocc.simulator.hold import hold
 from aiocc.simulator.operation import Operation
 
@@ -47,6 +49,20 @@ class Front:
         """Hand the request to the service of the port it came in by."""
         await self._apps[self.ports[scope["server"][1]]](scope, receive, send)
 
+    def at_door(self, service: str) -> Fault | None:
+        """Draw the fault that strikes a new connection to a service; the ledger's own port has none."""
+        if service == ADMIN:
+            return None
+        with self._centre.lock:
+            return self._centre.faults.at_door(_names(service))
+
+    def lasting(self, service: str, names: frozenset[str]) -> str | None:
+        """Give the name of the fault that closes a service's door, if there is one."""
+        if service == ADMIN:
+            return None
+        with self._centre.lock:
+            return self._centre.faults.lasting(_names(service), names)
+
     def malformed(self, port: int, target: bytes, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """Record what was no HTTP/1.1 request; it was answered with 400."""
         service = self.ports[port]
@@ -78,12 +94,29 @@ class Endpoint:
         ):
             self._centre.record(operation.name, arrival, BROKEN_OFF)
             return
-        answer = self._answer(operation, arrival, len(body))
-        if self._centre.world.latency:
-            await asyncio.sleep(self._centre.world.latency)
-        await _respond(self._centre, answer, send)
+        wire = scope["state"]["aiocc.wire"]
+        struck = self._struck(operation, arrival, reused=wire.get("reused", False))
+        before, after = struck.times() if struck is not None else (0.0, 0.0)
+        if before:
+            await asyncio.sleep(before)
+        answer = self._answer(operation, arrival, len(body), struck)
+        emission = struck.emission(answer, self._centre.clock.http_date()) if struck is not None else None
+        if after := after + self._centre.world.latency:
+            await asyncio.sleep(after)
+        if emission is None:
+            await _respond(self._centre, answer, send)
+        else:
+            await emit(emission, wire["connection"], receive)
 
-    def _answer(self, operation: Operation | None, arrival: Arrival, length: int) -> Answer:
+    def _struck(self, operation: Operation | None, arrival: Arrival, *, reused: bool) -> Struck | None:
+        if operation is None:
+            return None
+        with self._centre.lock:
+            return self._centre.faults.strike(operation.name, arrival, reused=reused)
+
+    def _answer(
+        self, operation: Operation | None, arrival: Arrival, length: int, struck: Struck | None = None
+    ) -> Answer:
         if not self._operations:
             return self._centre.record(None, arrival, text_answer(404, "no such path"))
         if operation is None:
@@ -91,7 +124,11 @@ class Endpoint:
             return self._centre.record(None, arrival, text_answer(405, "no such method here", (allow,)))
         if length > MOST_BODY:
             return self._centre.record(operation.name, arrival, text_answer(413, "the body is over 1 MiB"))
-        return self._centre.judge(operation, arrival)
+        return self._centre.judge(operation, arrival, struck)
+
+
+def _names(service: str) -> tuple[str, ...]:
+    return tuple(operation.name for operation in OPERATIONS[service])
 
 
 def _service_app(centre: Centre, service: str, operations: Iterable[Operation]) -> ASGIApp:

@@ -5,6 +5,8 @@ from typing import Any
 
 from aiocc.simulator.app import OPERATIONS
 from aiocc.simulator.centre import Centre
+from aiocc.simulator.faults import Armed, Chooser, Fault, Stage
+from aiocc.simulator.faults.doors import SECURE
 from aiocc.simulator.ledger import (
     ClickToDialCall,
     DeliveredNote,
@@ -15,7 +17,7 @@ from aiocc.simulator.ledger import (
 )
 from aiocc.simulator.operation import Plan
 
-__all__ = ["Controls"]
+__all__ = ["NAMES", "Controls"]
 
 NAMES = tuple(operation.name for operations in OPERATIONS.values() for operation in operations)
 
@@ -24,6 +26,9 @@ class Controls:
     """The view of the ledger and the hand on the world. A change takes effect on the next request."""
 
     _centre: Centre
+    _wire = False
+    """Whether there are sockets, on which bytes can go wrong."""
+    _tls = False
 
     # The ledger
 
@@ -192,3 +197,55 @@ class Controls:
         with self._centre.lock:
             plan = Plan(code, description, status, body, pairs, times, after_effect)
             self._centre.plans.add(operation, plan)
+
+    # Faults
+
+    def fault(
+        self,
+        name: str,
+        operation: str | None = None,
+        *,
+        count: int | None = None,
+        p: float = 1.0,
+        seed: int = 0,
+        effect: bool | None = None,
+        **options: Any,
+    ) -> Armed:
+        """Let something go wrong with the next requests; `aiocc.simulator.FAULTS` lists what can.
+
+        Args:
+            name: Of a fault, or of several that strike together, as "bad_gateway+then_reset".
+            operation: Of which; None for every one, token requests included. A fault of the connection strikes
+                all new connections to the operation's service.
+            count: How often; None until `clear_faults()` or `reset()`.
+            p: How probable it is that a request is struck.
+            seed: Of these draws: the same one gives the same draws.
+            effect: Whether the request has its effect all the same: True where that is open, and nothing is said.
+            **options: Of the fault: `at=`, `seconds=`, `size=` and so on.
+
+        Returns:
+            The fault as it lies in wait; its `struck` says how often it has struck.
+
+        Raises:
+            ValueError: There is no such fault, operation or option, or it cannot be had here.
+        """
+        return self.arm(Fault.make(name, operation, count=count, p=p, seed=seed, effect=effect, **options))
+
+    def arm(self, fault: Fault) -> Armed:
+        """Let a fault lie in wait that was made, or read from a text, before; see `fault`."""
+        if fault.operation is not None and fault.operation not in NAMES:
+            raise ValueError(f"operation is one of {', '.join(NAMES)}, not {fault.operation!r}")
+        if not self._wire and any(kind.stage in (Stage.DOOR, Stage.WIRE) for kind in fault.kinds):
+            raise ValueError(f"{fault.name} takes a simulator with sockets")
+        if not self._tls and fault.name in SECURE:
+            raise ValueError(f"{fault.name} takes a simulator with TLS")
+        return self._centre.arm(fault)
+
+    def clear_faults(self) -> None:
+        """Lift every fault; the ledger and the world stay."""
+        self._centre.clear_faults()
+
+    def choose_faults(self, chooser: Chooser | None) -> None:
+        """Ask a function for the fault of each request, besides those that lie in wait; None asks none."""
+        with self._centre.lock:
+            self._centre.faults.chooser = chooser

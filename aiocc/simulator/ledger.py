@@ -114,6 +114,19 @@ class Ledger:
                     case DeliveredNote():
                         self._notes.append(effect)
 
+    def mark(self) -> tuple[int, ...]:
+        """Say how much has happened so far."""
+        return tuple(map(len, self._effects()))
+
+    def take_back(self, mark: tuple[int, ...]) -> None:
+        """Undo what has happened since a mark, within the same hold of the lock."""
+        with self._lock:
+            for effects, length in zip(self._effects(), mark, strict=True):
+                del effects[length:]
+
+    def _effects(self) -> tuple[list[Any], ...]:
+        return self._calls, self._dials, self._messages, self._notes
+
     def add_request(self, request: SeenRequest) -> None:
         """Record a request and its answer."""
         with self._lock:

@@ -4,16 +4,18 @@ import asyncio
 import contextlib
 import os
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, cast
 
 from uvicorn.server import ServerState
 
 from aiocc.simulator.app import Front
+from aiocc.simulator.gate import Gate, listen
+from aiocc.simulator.tls import Identity
 from aiocc.simulator.wire import QuietConfig, WireProtocol, logger
 
 __all__ = ["ServerThread"]
@@ -22,25 +24,6 @@ __all__ = ["ServerThread"]
 GRACE = 0.25
 LIMIT = 2.0
 PAUSE = 0.002
-BACKLOG = 2048
-
-
-def listen(host: str, port: int, service: str) -> socket.socket:
-    """Open a listening socket, or raise the OSError that says for which service it failed."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With the protocol spelled out, asyncio sets TCP_NODELAY; else an answer in two writes takes 40 ms.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        if os.name == "posix":  # elsewhere the option lets two programs share a port
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(BACKLOG)
-        listener.setblocking(False)
-    except OSError as error:
-        listener.close()
-        text = f"the simulator cannot listen for {service} on {host}:{port}: {error.strerror or error}"
-        raise type(error)(error.errno, text) from error
-    return listener
 
 
 class ServerThread:
@@ -52,11 +35,11 @@ class ServerThread:
         *,
         host: str,
         ports: Mapping[str, int],
-        context: ssl.SSLContext | None,
+        identity: Identity | None,
         keep_alive: float,
     ) -> None:
         self._front = front
-        self._context = context
+        self._identity = identity
         self._state = ServerState()
         self._config = QuietConfig(
             front,
@@ -75,6 +58,7 @@ class ServerThread:
         self._process = os.getpid()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
+        self._gates: list[Gate] = []
         self._listeners: dict[str, socket.socket] = {}
         self._thread = threading.Thread(target=self._run, name="aiocc-simulator", daemon=True)
         self._ready: Future[None] = Future()
@@ -109,6 +93,26 @@ class ServerThread:
         if threading.current_thread() is not self._thread:  # a finalizer may run anywhere, there too
             self._thread.join(2 * LIMIT)
 
+    def update_gates(self) -> None:
+        """Close and open doors as the faults say now; over when it is done."""
+        if self._loop is None or self._loop.is_closed():
+            return
+        if threading.current_thread() is self._thread:
+            self._update()
+            return
+        done: Future[None] = Future()
+
+        def update() -> None:
+            self._update()
+            done.set_result(None)
+
+        self._loop.call_soon_threadsafe(update)
+        done.result(LIMIT)
+
+    def _update(self) -> None:
+        for gate in self._gates:
+            gate.update()
+
     def _run(self) -> None:
         # The plain loop whatever the program's policy says: the simulator is the same everywhere.
         with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
@@ -118,29 +122,33 @@ class ServerThread:
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(_log)
         self._stopping = asyncio.Event()
-        servers: list[asyncio.Server] = []
         try:
-            for listener in self._listeners.values():
-                server = await self._loop.create_server(
-                    self._protocol, sock=listener, ssl=self._context, backlog=BACKLOG
-                )
-                servers.append(server)
+            self._gates = [self._gate(service, listener) for service, listener in self._listeners.items()]
+            for gate in self._gates:
+                gate.open()
+                gate.update()
         except BaseException as error:  # noqa: BLE001  # handed to the starting thread, which raises it
             self._ready.set_exception(error)
         else:
             self._ready.set_result(None)
             await self._stopping.wait()
-        # A server that is closed under a connection just accepted leaks its socket (CPython gh-109564): first let
-        # no more in, and the last ones begin.
-        for listener in self._listeners.values():
-            self._loop.remove_reader(listener)
-        await _turns()
-        for server in servers:
-            server.close()
+        for gate in self._gates:
+            gate.shut()
+        await _turns()  # connections just accepted begin
         await self._close_connections()
 
-    def _protocol(self) -> WireProtocol:
-        return WireProtocol(self._config, self._state, {}, _loop=self._loop)
+    def _gate(self, service: str, listener: socket.socket) -> Gate:
+        return Gate(
+            service,
+            listener,
+            self._identity,
+            strike=partial(self._front.at_door, service),
+            lasting=partial(self._front.lasting, service),
+            protocol=partial(self._protocol, self.ports[service]),
+        )
+
+    def _protocol(self, port: int) -> WireProtocol:
+        return WireProtocol(self._config, self._state, {}, _loop=self._loop, port=port)
 
     async def _close_connections(self) -> None:
         connections = cast("set[WireProtocol]", self._state.connections)  # all of them come from _protocol

@@ -38,6 +38,8 @@ class Simulator(Controls):
         keep_alive: After how many idle seconds a connection is closed.
     """
 
+    _wire = True
+
     def __init__(
         self,
         tls: bool = True,
@@ -56,6 +58,7 @@ class Simulator(Controls):
         self._front = Front(self._centre)
         self._host = host
         self._ports = {service: given.get(service, 0) for service in (*SERVICES, ADMIN)}
+        self._tls = tls
         self._identity = Identity(host) if tls else None
         self._keep_alive = keep_alive
         self._turn = threading.Lock()
@@ -82,7 +85,7 @@ class Simulator(Controls):
                     self._front,
                     host=self._host,
                     ports=self._ports,
-                    context=self._identity.context if self._identity else None,
+                    identity=self._identity,
                     keep_alive=self._keep_alive,
                 )
                 server.start()
@@ -91,6 +94,7 @@ class Simulator(Controls):
                 self._ca_file = None
                 raise
             self._ports = server.ports
+            self._centre.on_doors = server.update_gates
             # Runs once, at the first of: stop(), collection of this object, the interpreter's end.
             self._finalizer = weakref.finalize(self, _end, server, folder, os.getpid())
             _started.add(self)
@@ -101,6 +105,7 @@ class Simulator(Controls):
         with self._turn:
             if self._finalizer is not None:
                 self._finalizer()
+            self._centre.on_doors = None
             self._ca_file = None
 
     def _write_ca(self) -> str | None:

@@ -77,3 +77,8 @@ class Visitors:
         else:
             raise ValueError("no visitor has this token")
         visitor.expires_at = self._clock.now()
+
+    def expire_all(self) -> None:
+        """End the life of every token now."""
+        for visitor in self._by_token.values():
+            visitor.expires_at = self._clock.now()

@@ -33,6 +33,8 @@ class WireProtocol(HttpToolsProtocol):
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: Any = None,
+        *,
+        port: int,
     ) -> None:
         super().__init__(config=config, server_state=server_state, app_state=app_state, _loop=_loop)
         self.logger: logging.Logger = logger
@@ -40,11 +42,25 @@ class WireProtocol(HttpToolsProtocol):
         self.url = b""
         self._front = cast("Front", config.app)
         self._spelled: list[tuple[bytes, bytes]] = []
+        self._port = port
+        self._requests = 0
+        self.lost = False
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin; behind a proxy the connection itself does not say by which port it came in."""
+        super().connection_made(transport)
+        self.server = (self.server[0] if self.server else "", self._port)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End; a transport under TLS may not say so itself."""
+        self.lost = True
+        super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
         """Begin a request."""
         super().on_message_begin()
         self._spelled = []
+        self._requests += 1
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header as it came; the base class goes on with a name in lower case."""
@@ -53,7 +69,12 @@ class WireProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Hand target and headers to the application with the request."""
-        self.scope["state"]["aiocc.wire"] = {"target": self.url, "headers": tuple(self._spelled)}
+        self.scope["state"]["aiocc.wire"] = {
+            "target": self.url,
+            "headers": tuple(self._spelled),
+            "connection": self,
+            "reused": self._requests > 1,
+        }
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:

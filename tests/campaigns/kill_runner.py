@@ -8,7 +8,6 @@ import resource
 import signal
 import sys
 import traceback
-import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -157,9 +156,7 @@ class DeadlySender:
 
 def fork(runner: Callable[[], int]) -> int:
     """Run something in a process of its own, made of this one, so that nothing is imported again; gives its number."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of threads, which pytest may have: none holds a lock here
-        child = os.fork()
+    child = os.fork()
     if child:
         return child
     code = BROKEN
