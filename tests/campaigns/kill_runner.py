@@ -8,6 +8,7 @@ import resource
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -156,7 +157,9 @@ class DeadlySender:
 
 def fork(runner: Callable[[], int]) -> int:
     """Run something in a process of its own, made of this one, so that nothing is imported again; gives its number."""
-    child = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of threads, which pytest may have: none holds a lock here
+        child = os.fork()
     if child:
         return child
     code = BROKEN

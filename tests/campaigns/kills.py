@@ -71,7 +71,7 @@ class Trial:
                 self._look_at_what_is_left()
                 if self.path.exists() and self.rng.random() < 0.2:
                     self._mishap(self.rng.choice(MISHAPS))
-        self._judge()
+        self.judge()
 
     def _start(self, death: Death | None = None, path: Path | None = None, most_bytes: int | None = None) -> int:
         self._runs += 1
@@ -166,7 +166,7 @@ class Trial:
 
     # The judge.
 
-    def _judge(self) -> None:
+    def judge(self) -> None:
         """0 lost, 0 accepted sent again, every ambiguous one named."""
         inboxes = self.centre.inboxes()
         known = {

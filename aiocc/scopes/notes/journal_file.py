@@ -17,7 +17,7 @@ from attrs import define, evolve, field
 from aiocc.delivery import Delivery
 from aiocc.errors import JournalDamagedError, JournalError, JournalInUseError, JournalMismatchError
 from aiocc.scopes.notes.journal_new import create
-from aiocc.scopes.notes.lease import LEASE, Runner
+from aiocc.scopes.notes.lease import LEASE, Runner, live
 from aiocc.scopes.notes.ledger import NEVER_SETTLED, Job, Settlement
 from aiocc.scopes.notes.plan import NoteRequest
 from aiocc.scopes.notes.rows import (
@@ -192,14 +192,17 @@ class JournalFile:
                 raise JournalInUseError("the journal is in use in this process")
             if os.name == "posix" and stat.S_IMODE(found.st_mode) != 0o600:
                 self.path.chmod(0o600)
+            live.add(self._runner.token)
             try:
                 self._witness = _here[self._inode] = Witness(self.path, writable=True)
             except NoWitness:
+                live.discard(self._runner.token)
                 raise JournalDamagedError("this is no journal, or it is damaged") from None
 
     def _give_file_back(self) -> None:
         with _turn:
             _here.pop(self._inode, None)
+            live.discard(self._runner.token)
             self._witness.close()
 
     def _connect(self) -> None:

@@ -16,6 +16,9 @@ from attrs import field, frozen
 LEASE: Final = 60.0
 """Seconds after which a runner on another machine that has not renewed its lease is taken for dead."""
 
+live: Final[set[str]] = set()
+"""Tokens of the runners that live in this process: it may have been left by one without a word."""
+
 
 def _here() -> str:
     """Name what process numbers count in: this machine since it was started, and on Linux their name space."""
@@ -64,6 +67,8 @@ class Runner:
         """Whether it surely runs no more, or has not renewed its lease where that is all that can be known."""
         if self.where != _here() or sys.platform == "win32":
             return time.time() > until
+        if self.pid == os.getpid() and self.started == _started(self.pid):
+            return self.token not in live
         if self.started is not None:
             return _started(self.pid) != self.started
         try:
