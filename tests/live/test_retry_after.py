@@ -55,7 +55,7 @@ async def test_what_is_later_than_the_deadline_is_told_at_once(value: str) -> No
     assert isinstance(error, RateLimitedError)
     assert (Delivery.REJECTED, Reason.RATE_LIMITED, 1) == (error.delivery, error.reason, len(server.received))
     assert error.retry_after is not None
-    assert 3590 <= error.retry_after <= 86400
+    assert 3000 <= error.retry_after <= 86400  # the date was written when the tests were collected
     assert outcome.elapsed < 30
 
 
