@@ -7,14 +7,29 @@ from typing import Annotated
 
 import typer
 
+from aiocc.cli import exits
+from aiocc.cli.explain import explain
+from aiocc.cli.fan_out import notes
+from aiocc.cli.operations import call, codes, message, note
+from aiocc.cli.options import Config, Profile
+from aiocc.cli.scopes import agent
+from aiocc.cli.settings import Source
 from aiocc.version import __version__
 
 app: typer.Typer = typer.Typer(
     name="aiocc",
     help="Huawei AICC / CEC contact centre: client and simulator.",
+    epilog=exits.HELP,
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
+app.add_typer(message, name="message")
+app.add_typer(call, name="call")
+app.add_typer(note, name="note")
+app.add_typer(codes, name="codes")
+app.add_typer(agent, name="agent")
+app.add_typer(notes, name="notes")
+app.command("explain", epilog=exits.HELP)(explain)
 
 
 def _version(wanted: bool) -> None:
@@ -25,11 +40,19 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def common(
+    context: typer.Context,
+    config: Config = None,
+    profile: Profile = None,
     _: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Huawei AICC / CEC contact centre: client and simulator."""
+    """Huawei AICC / CEC contact centre: client and simulator.
+
+    Addresses and credentials come from the environment (AIOCC_GATEWAY_URL and so on), from a file with profiles, or
+    from a prompt; a secret is never an argument. `aiocc doctor` says what is configured, and what works.
+    """
+    context.obj = Source(config, profile)
 
 
 @app.command()

@@ -1,0 +1,91 @@
+"""`aiocc explain`: what an operation is, what its codes mean and prove. Needs no configuration, sends nothing."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Annotated, Any, Final
+
+import typer
+
+from aiocc.cli.options import AsJson
+from aiocc.cli.output import form_of, show_one, show_rows
+from aiocc.endpoints.agent_events import PollAgentEvents
+from aiocc.endpoints.click_to_dial import ClickToDial
+from aiocc.endpoints.create_call import CreateCall
+from aiocc.endpoints.dial_events import DropDial, GetDialEvents
+from aiocc.endpoints.leave_message import LeaveMessage
+from aiocc.endpoints.obs_result_codes import QueryObsResultCodes
+from aiocc.endpoints.send_note import SendNote
+from aiocc.endpoints.sign_in import ForceSignIn, SignIn, SignOut
+from aiocc.protocol.codes import Code
+from aiocc.protocol.operation import Operation
+
+OPERATIONS: Final[dict[str, Operation[Any]]] = {
+    request.operation.name: request.operation
+    for request in (
+        LeaveMessage, ClickToDial, GetDialEvents, DropDial, SendNote, SignIn, ForceSignIn, SignOut, PollAgentEvents,
+        QueryObsResultCodes, CreateCall,
+    )
+}  # fmt: skip
+
+
+def explain(
+    operation: Annotated[str, typer.Argument(help="An operation, by our name or the one in the vendor's logs.")],
+    code: Annotated[str | None, typer.Argument(help="One of its result codes, leading zeros included.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Explain an operation, or what one of its result codes means, proves and asks for."""
+    form = form_of(as_json=as_json, as_csv=False)
+    found = _operation(operation)
+    if code is not None:
+        show_one({"operation": found.name, **_facts(_code(found, code))}, form)
+        return
+    show_one(
+        {
+            "operation": found.name,
+            "in the vendor's logs": found.log_name,
+            "service": found.service,
+            "request": f"{found.method} {found.path}",
+            "doing it twice": f"{found.effect.value}: {_repeat(found)}",
+            "page": found.page,
+        },
+        form,
+    )
+    if not as_json:
+        typer.echo()
+        show_rows(map(_facts, found.codes.values()), ("code", "proves", "meaning", "source"), form)
+
+
+def _operation(name: str) -> Operation[Any]:
+    by_name = {**OPERATIONS, **{one.log_name: one for one in OPERATIONS.values()}}
+    for known, found in by_name.items():
+        if known.lower() == name.lower().replace("-", "_"):
+            return found
+    near = difflib.get_close_matches(name, by_name, 1, 0.4)
+    hint = f": did you mean {near[0]}?" if near else f": one of {', '.join(OPERATIONS)}"
+    raise typer.BadParameter(f"{name!r} is no operation{hint}")
+
+
+def _code(operation: Operation[Any], code: str) -> Code:
+    known = operation.codes.get(code)
+    if known is None:
+        listed = ", ".join(operation.codes) or "none is documented"
+        raise typer.BadParameter(f"{code!r} is in no table of {operation.name} ({listed})")
+    return known
+
+
+def _facts(code: Code) -> dict[str, Any]:
+    return {
+        "code": code.code,
+        "meaning": code.meaning,
+        "proves": code.proves,
+        "what a call does": code.act,
+        "source": code.source,
+        "page": code.page,
+    }
+
+
+def _repeat(operation: Operation[Any]) -> str:
+    if operation.effect.harmless:
+        return "repeated by itself"
+    return "repeated by itself only while not one byte has left"

@@ -1,0 +1,269 @@
+"""The commands for many notes: the fan-out, and its journal."""
+
+from __future__ import annotations
+
+import csv
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from attrs import asdict, define, field
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from aiocc.cli import exits
+from aiocc.cli.operations import note
+from aiocc.cli.options import AsCsv, AsJson, DryRun, source_of
+from aiocc.cli.output import Form, complain, form_of, show_one, show_rows
+from aiocc.cli.running import guarded, with_client
+from aiocc.client import Client
+from aiocc.delivery import Delivery
+from aiocc.errors import InvalidRequestError, JournalError
+from aiocc.protocol.pace import Rate
+from aiocc.scopes.notes import Note, Report
+
+if TYPE_CHECKING:
+    from aiocc.scopes.notes.journal_status import JournalStatus
+
+notes: typer.Typer = typer.Typer(no_args_is_help=True, help="Journals of fan-outs.")
+
+LINE_EVERY = 2.0
+"""Seconds between two lines of progress where the output is piped."""
+
+
+@define
+class Table:
+    """A CSV file's notes, and what is wrong with it."""
+
+    notes: list[Note] = field(factory=list)
+    wrong: list[str] = field(factory=list)
+
+
+def read_table(file: Path, content: str | None) -> Table:
+    """Read notes: columns `to` (an agent, or several with blanks between), `content`, `key`; the latter two optional.
+
+    Args:
+        file: CSV in UTF-8, with a line of names; a file without names whose first column is a number is receivers.
+        content: The note, where the file has none.
+
+    Raises:
+        InvalidRequestError: It has no usable columns.
+    """
+    try:
+        text = file.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidRequestError(f"{file} could not be read ({type(error).__name__})") from None
+    lines = text.splitlines()
+    if lines and lines[0].split(",")[0].strip().isdigit():
+        lines = ["to", *lines]
+        first = 1
+    else:
+        first = 2
+    reader = csv.DictReader(lines, skipinitialspace=True)
+    names = [name.strip() for name in reader.fieldnames or ()]
+    reader.fieldnames = names
+    if "to" not in names:
+        raise InvalidRequestError(f"{file} must have a column 'to', not {', '.join(map(repr, names)) or 'nothing'}")
+    if content is None and "content" not in names:
+        raise InvalidRequestError(f"{file} has no column 'content': give the note with --content")
+    table = Table()
+    for number, row in enumerate(reader, first):
+        _read_row(table, number, row, content)
+    return table
+
+
+def _read_row(table: Table, number: int, row: dict[str, Any], content: str | None) -> None:
+    try:
+        table.notes.append(_note(row, content))
+    except InvalidRequestError as error:
+        table.wrong.append(f"line {number}: {error}")
+
+
+def _note(row: dict[str, Any], content: str | None) -> Note:
+    words = str(row.get("to") or "").replace(";", " ").split()
+    text = row.get("content") if content is None else content
+    if None in row:
+        raise InvalidRequestError("there are more cells than columns")
+    if not words or not all(word.isascii() and word.isdigit() for word in words):
+        raise InvalidRequestError("to must be agent ids, each a whole number")
+    one = Note([int(word) for word in words], text or "", key=(row.get("key") or "").strip() or None)
+    one.check()
+    return one
+
+
+@note.command("fan-out", epilog=exits.HELP)
+def fan_out(
+    context: typer.Context,
+    to: Annotated[Path, typer.Option("--to", help="CSV: a column 'to', and 'content' and 'key' where wanted.")],
+    content: Annotated[str | None, typer.Option(help="The note, where the file has none.")] = None,
+    journal: Annotated[Path | None, typer.Option(help="Keep account here; one of the same notes is continued.")] = None,
+    concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Requests on their way at once.")] = 16,
+    rate: Annotated[float | None, typer.Option(min=0.001, help="Requests a second, at the most.")] = None,
+    skip_invalid: Annotated[
+        bool, typer.Option("--skip-invalid", help="Send the good rows although others are bad.")
+    ] = False,
+    resend_unknown: Annotated[
+        bool, typer.Option("--resend-unknown", help="Send again what is unknown: it may arrive twice.")
+    ] = False,
+    sign_in: Annotated[
+        bool, typer.Option("--sign-in", help="Sign the agent in for the run, and out after it.")
+    ] = False,
+    as_json: AsJson = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Send many notes. Bad rows are named, and nothing is sent then unless --skip-invalid says so.
+
+    Interrupt it at any time: with a journal the same command continues, and sends nothing twice.
+    """
+    form = form_of(as_json=as_json, as_csv=False)
+    table = Table()
+    code = guarded(lambda: _check(table, to, content, skip=skip_invalid), form, [])
+    if code != exits.OK:
+        raise typer.Exit(code)
+    requests = sum(-(-len(one.to) // 100) for one in table.notes)
+    if dry_run:
+        receivers = sum(len(one.to) for one in table.notes)
+        show_one({"notes": len(table.notes), "requests": requests, "receivers": receivers, "sent": 0}, form)
+        return
+
+    async def work(client: Client) -> int:
+        if sign_in:
+            async with client.sign_in() as session:
+                return await send(session)
+        return await send(client.agent())
+
+    async def send(sender: Any) -> int:
+        with progress(requests) as told:
+            run = sender.send_notes(
+                table.notes, concurrency=concurrency, rate=Rate(rate) if rate is not None else None, journal=journal,
+                resend_unknown=resend_unknown, on_progress=told,
+            )  # fmt: skip
+            try:
+                await run
+            finally:
+                interrupted = not run.report.complete
+                if interrupted:
+                    _show(run.report, form)
+        _show(run.report, form)
+        return exits.of_many(run.report.receivers)
+
+    with_client(source_of(context), ("sign-in",) if sign_in else ("guid",), form, work)
+
+
+def _check(table: Table, file: Path, content: str | None, *, skip: bool) -> int:
+    found = read_table(file, content)
+    table.notes, table.wrong = found.notes, found.wrong
+    for wrong in table.wrong:
+        complain(f"aiocc: {file}, {wrong}")
+    if table.wrong and not skip:
+        complain(
+            f"aiocc: {len(table.wrong)} bad rows, nothing was sent; --skip-invalid sends the other {len(table.notes)}"
+        )
+        return exits.USAGE
+    if not table.notes:
+        complain(f"aiocc: {file} has no notes to send")
+        return exits.USAGE
+    return exits.OK
+
+
+def _show(report: Report, form: Form) -> None:
+    counts = {delivery.value: report.receivers.get(delivery, 0) for delivery in Delivery}
+    show_one(
+        {
+            "complete": report.complete,
+            "notes": report.notes,
+            "requests": report.requests,
+            "earlier": report.earlier,
+            **counts,
+        },
+        form,
+    )
+    for outcome in report.unsettled[:100] if form is Form.TABLE else ():
+        named = f" ({outcome.key})" if outcome.key else ""
+        why = f": {outcome.reason}" if outcome.reason else ""
+        complain(f"aiocc: note {outcome.note}{named}, {len(outcome.to)} receivers, {outcome.delivery}{why}")
+    if form is Form.TABLE and len(report.unsettled) > 100:
+        complain(f"aiocc: and {len(report.unsettled) - 100} more; the journal has them all")
+
+
+@contextmanager
+def progress(total: int) -> Iterator[Callable[[Report], None]]:
+    """Show a bar with rate, rest and counts on a terminal; a plain line now and then where stderr is piped."""
+    console = Console(stderr=True)
+    began = time.monotonic()
+    if not console.is_terminal:
+        last = began
+
+        def line(report: Report) -> None:
+            nonlocal last
+            now = time.monotonic()
+            if now - last >= LINE_EVERY:
+                last = now
+                complain(f"aiocc: {report.requests} of {total} requests, {_counts(report)}")
+
+        yield line
+        return
+    columns = (BarColumn(), TextColumn("{task.completed}/{task.total}  {task.fields[said]}"), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=total, said="")
+
+        def told(report: Report) -> None:
+            rate = report.requests / max(time.monotonic() - began, 0.001)
+            bar.update(task, completed=report.requests, said=f"{rate:,.0f}/s  {_counts(report)}")
+
+        yield told
+
+
+def _counts(report: Report) -> str:
+    return ", ".join(f"{count} {delivery}" for delivery, count in report.receivers.items())
+
+
+@notes.command("status", epilog=exits.HELP)
+def status(
+    journal: Annotated[Path, typer.Argument(help="The journal's file; it may be in use.")],
+    unsettled: Annotated[bool, typer.Option("--unsettled", help="List the receivers that are not accepted.")] = False,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """Say how far a fan-out has come, also while it runs; --csv and --json list every receiver."""
+    from aiocc.scopes.notes.journal_status import read_journal
+
+    form = form_of(as_json=as_json, as_csv=as_csv)
+
+    def work() -> int:
+        try:
+            found = read_journal(journal)
+        except JournalError as error:
+            complain(f"aiocc: {error}")
+            return exits.CONFIGURATION
+        if form is Form.CSV:
+            found.write_csv(sys.stdout, unsettled=unsettled)
+        elif form is Form.JSON:
+            found.write_json_lines(sys.stdout, unsettled=unsettled)
+        else:
+            show_one(_summary(found), form)
+            if unsettled:
+                show_rows(
+                    map(asdict, found.rows(unsettled=True)), ("receiver", "note", "key", "delivery", "reason"), form
+                )
+        return exits.OK
+
+    raise typer.Exit(guarded(work, Form.TABLE, []))
+
+
+def _summary(status: JournalStatus) -> dict[str, Any]:
+    counts = {delivery.value: status.receivers.get(delivery, 0) for delivery in Delivery}
+    return {
+        "journal": str(status.path),
+        "runner": f"process {status.runner}" if status.runner is not None else "none",
+        "requests": status.requests,
+        "planned receivers": status.planned,
+        "on their way": status.on_their_way,
+        **counts,
+        "last change": status.at,
+        "damage": status.damage,
+    }

@@ -1,0 +1,70 @@
+"""Running a command: a client from the settings, what goes wrong as an exit code, Ctrl-C with what is known."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import NoReturn
+
+import anyio
+import typer
+
+from aiocc.cli import exits
+from aiocc.cli.output import Form, complain, failure, show_one
+from aiocc.cli.settings import Source, settings
+from aiocc.client import Client
+from aiocc.errors import AioccError, CallError, ConfigurationError, InvalidRequestError
+
+Work = Callable[[Client], Awaitable[int]]
+
+
+def with_client(source: Source, needs: tuple[str, ...], form: Form, work: Work) -> NoReturn:
+    """Run a command's work with a client, and end with its exit code.
+
+    Args:
+        source: Where the settings come from.
+        needs: Secrets that are asked for on a terminal where they are missing.
+        form: How a failure is written for programs.
+        work: Gives an exit code.
+    """
+    told: list[str] = []
+
+    async def main() -> int:
+        async with Client.from_env(settings(source, *needs)) as client:
+            try:
+                return await work(client)
+            except anyio.get_cancelled_exc_class() as stop:
+                told.extend(getattr(stop, "__notes__", ()))
+                raise
+
+    raise typer.Exit(guarded(lambda: anyio.run(main), form, told))
+
+
+def guarded(work: Callable[[], int], form: Form, told: list[str]) -> int:
+    """Do something, and give the exit code for whatever comes of it."""
+    try:
+        return work()
+    except KeyboardInterrupt:
+        for note in told or ["aiocc: interrupted; nothing was on its way"]:
+            complain(note)
+        return exits.INTERRUPTED
+    except CallError as error:
+        return tell_failure(error, form)
+    except ConfigurationError as error:
+        complain(f"aiocc: {error}")
+        return exits.CONFIGURATION
+    except InvalidRequestError as error:
+        complain(f"aiocc: {error}")
+        return exits.USAGE
+    except AioccError as error:
+        complain(f"aiocc: {error}")
+        return exits.CONFIGURATION
+
+
+def tell_failure(error: CallError, form: Form) -> int:
+    """Say what is known of a call that did not simply succeed, and what to do next."""
+    if form is Form.JSON:
+        show_one(failure(error), form)
+    complain(f"aiocc: {error}")
+    for note in getattr(error, "__notes__", ()):
+        complain(note)
+    return exits.BY_DELIVERY[error.delivery]
