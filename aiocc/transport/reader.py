@@ -189,7 +189,8 @@ class Reader:
         framed = False
         for name, value in head.headers:
             if name == "transfer-encoding" and (framed or value.lower() != "chunked"):
-                raise Fault(Reason.TOO_MANY_CODINGS, "a transfer coding besides chunked")
+                # An httptools before 0.9 lets the empty one pass, which is no coding at all.
+                raise Fault(Reason.TOO_MANY_CODINGS if value else Reason.NOT_HTTP, "a transfer coding besides chunked")
             framed = framed or name in ("content-length", "transfer-encoding")
         return framed
 
