@@ -1,11 +1,12 @@
 """What the page on the admin port shows: the newest of everything, as values that JSON can hold."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from attrs import asdict
 
 from aiocc.simulator.centre import Centre
+from aiocc.simulator.faults import Armed
 from aiocc.simulator.ledger import SeenRequest, hide_credentials
 from aiocc.simulator.operation import Plan
 
@@ -37,7 +38,7 @@ def state(centre: Centre) -> dict[str, Any]:
             "messages": _newest(messages),
             "notes": _newest(notes),
             "agents": {"count": len(signed_in), "ranges": _ranges(signed_in)},
-            "faults": _planned(centre.plans.waiting()),
+            "faults": _in_force(centre),
             "requests": [_request(number, request) for number, request in _numbered(requests)],
         }
 
@@ -71,14 +72,30 @@ def _accepted(request: SeenRequest) -> bool:
     return 200 <= request.status < 300 and not request.reason
 
 
-def _planned(waiting: Iterable[tuple[str, Plan]]) -> list[dict[str, Any]]:
-    rows = []
-    for number, (operation, plan) in enumerate(waiting, 1):
-        what = f"code {plan.code}" if plan.code is not None else f"HTTP {plan.status}"
-        when = "after the effect" if plan.after_effect else "before any check"
-        name = f"planned answer: {what}, {when}"
-        rows.append({"number": number, "name": name, "operation": operation, "left": plan.remaining, "struck": None})
-    return rows
+def _in_force(centre: Centre) -> list[dict[str, Any]]:
+    """Give what spoils the next requests: faults that lie in wait, then planned answers."""
+    found = [_fault(armed) for armed in centre.faults.armed]
+    found += [_planned(operation, plan) for operation, plan in centre.plans.waiting()]
+    return [{"number": number, **row} for number, row in enumerate((row for row in found if row["left"] != 0), 1)]
+
+
+def _fault(armed: Armed) -> dict[str, Any]:
+    fault = armed.fault
+    chance = f", one in {1 / fault.probability:g}" if fault.probability < 1 else ""
+    left = None if fault.count is None else fault.count - armed.struck
+    return {
+        "name": f"{fault.name}{chance}",
+        "operation": fault.operation or "any",
+        "left": left,
+        "struck": armed.struck,
+    }
+
+
+def _planned(operation: str, plan: Plan) -> dict[str, Any]:
+    what = f"code {plan.code}" if plan.code is not None else f"HTTP {plan.status}"
+    when = "after the effect" if plan.after_effect else "before any check"
+    name = f"planned answer: {what}, {when}"
+    return {"name": name, "operation": operation, "left": plan.remaining, "struck": None}
 
 
 def _ranges(numbers: Sequence[int]) -> list[list[int]]:

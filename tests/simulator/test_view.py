@@ -10,7 +10,7 @@ import anyio
 import httpx
 import pytest
 
-from aiocc import Client
+from aiocc import Client, SendNote
 from aiocc.simulator import Simulator
 
 
@@ -49,3 +49,24 @@ def test_a_long_ledger_is_shown_by_its_newest(centre: Simulator) -> None:
         state["notes"][0]["content"],
         state["notes"][-1]["number"],
     )
+
+
+def test_faults_in_force_are_shown_until_they_are_spent(centre: Simulator) -> None:
+    """A fault stands there with how often it has struck and what is left of it; one that is spent does not."""
+    centre.fault("reset", "create_call", count=2)
+    centre.fault("bad_gateway", p=0.5, seed=1)
+    centre.fault("bad_gateway", "send_note", count=1)
+
+    async def call() -> None:
+        async with Client.from_env(centre.environment) as client:
+            await client.agent().send(SendNote([31002], "hello"))
+
+    anyio.run(call)
+    faults = httpx.get(f"{centre.admin_url}/state", trust_env=False).json()["faults"]
+
+    assert [("reset", "create_call", 2, 0), ("bad_gateway, one in 2", "any", None)] == [
+        tuple(fault[name] for name in names)
+        for fault, names in zip(
+            faults, [("name", "operation", "left", "struck"), ("name", "operation", "left")], strict=True
+        )
+    ]

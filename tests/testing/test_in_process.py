@@ -55,3 +55,14 @@ async def test_a_query_arrives_as_it_was_sent(centre: InProcess) -> None:
 
     (seen,) = centre.ledger.requests
     assert seen.target.endswith("/campaigns/1/queryOBSResultCode?pageSize=10&pageNum=2")
+
+
+async def test_faults_of_the_meaning_are_had_in_process(centre: InProcess) -> None:
+    """What goes wrong in an answer is had without sockets; what goes wrong on the wire is refused by name."""
+    centre.fault("bad_gateway", "create_call", count=1)
+    async with client_of(centre) as client:
+        with pytest.raises(DeliveryUnknownError):
+            await client.create_call(called="88884432")
+
+    with pytest.raises(ValueError, match="reset takes a simulator with sockets"):
+        centre.fault("reset", "create_call")
