@@ -7,7 +7,7 @@ import importlib
 import sys
 import warnings
 
-NAMES = ("reader", "hypothesis", "sockets", "cancel", "stale", "kills")
+NAMES = ("reader", "hypothesis", "sockets", "cancel", "stale", "kills", "faults")
 
 
 def main() -> int:

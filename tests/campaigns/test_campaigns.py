@@ -19,7 +19,7 @@ def test_a_campaign_of_full_size_finds_nothing(name: str) -> None:
     assert [] == campaign.run(0, campaign.DEFAULT)
 
 
-@pytest.mark.parametrize(("name", "count"), [("reader", 20_000), ("sockets", 300), ("stale", 60)])
+@pytest.mark.parametrize(("name", "count"), [("reader", 20_000), ("sockets", 300), ("stale", 60), ("faults", 2000)])
 def test_a_campaign_of_small_size_finds_nothing(name: str, count: int, capsys: pytest.CaptureFixture[str]) -> None:
     """A campaign says how far it came, how fast, what it cost, and with which seed to go on."""
     campaign = importlib.import_module(f"tests.campaigns.{name}")

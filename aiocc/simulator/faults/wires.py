@@ -67,14 +67,14 @@ def _trickled(data: bytes, seconds: float) -> Iterator[bytes | float]:
         yield seconds
 
 
-@wire("21", seconds=0.02)
+@wire("21", effect=Effect.AS_EVER, seconds=0.02)
 def slow_head(emission: Emission, *, seconds: float) -> Emission:
     """The head comes byte by byte, `seconds` apart."""
     head, body = split(emission)
     return evolve(emission, pieces=(*_trickled(head, seconds), body))
 
 
-@wire("22", seconds=0.02)
+@wire("22", effect=Effect.AS_EVER, seconds=0.02)
 def slow_body(emission: Emission, *, seconds: float) -> Emission:
     """The body comes byte by byte, `seconds` apart."""
     head, body = split(emission)
@@ -85,7 +85,7 @@ def slow_body(emission: Emission, *, seconds: float) -> Emission:
 def cut(emission: Emission, *, at: int | None) -> Emission:
     """The answer ends after `at` bytes, by default in the middle of its body."""
     head, body = split(emission)
-    length = len(head) + len(body) // 2 if at is None else at
+    length = len(head) + len(body) // 2 if at is None else min(at, len(head) + len(body) - 1)
     return Emission(((head + body)[:length],), "close")
 
 
@@ -158,7 +158,7 @@ def status_999(emission: Emission) -> Emission:
     return evolve(with_head(told, b"HTTP/1.1 200", b"HTTP/1.1 999"), end="close")
 
 
-@wire("30")
+@wire("30", effect=Effect.AS_EVER)
 def http_1_0(emission: Emission) -> Emission:
     """An HTTP/1.0 answer without a length ends with its connection."""
     head, body = split(emission)
