@@ -59,6 +59,9 @@ def goals(results: Results) -> Iterator[Goal]:
     yield Goal("fan-out, memory over a short one's", 20, results.part("fanout", "growth MB"), " MB")
     speed = results.part("fanout", "of the plain loop's speed")
     yield Goal("fan-out, against the plain loop", 0.9, speed, "x", at_least=True)
+    yield Goal("a journal, for each request", 1, results.part("journal", "cost ms"), " ms")
+    kept = results.part("journal", "of the speed without")
+    yield Goal("fan-out with a journal, against one without", 0.8, kept, "x", at_least=True)
 
 
 def _flatness(results: Results) -> Iterator[Goal]:

@@ -11,7 +11,7 @@ from typing import Final
 from benchmarks.backends import LOOPS
 from benchmarks.contenders import CONTENDERS
 
-PARTS: Final = ("calls", "neighbour", "idle", "imports", "construction", "fanout")
+PARTS: Final = ("calls", "neighbour", "idle", "imports", "construction", "fanout", "journal")
 
 
 @dataclass(frozen=True)

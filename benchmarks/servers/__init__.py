@@ -74,10 +74,14 @@ class Server:
 
     def start_slow(self, delay: float) -> None:
         """Start the slow host."""
+        self.slow = self.start_late(delay)
+
+    def start_late(self, delay: float) -> str:
+        """Start a host that answers after so many seconds; gives its address."""
         (port,) = free_ports(1)
         self._guard([sys.executable, "-m", "benchmarks.servers.slow", str(port), str(delay)])
         self._wait_for(port)
-        self.slow = f"http://127.0.0.1:{port}"
+        return f"http://127.0.0.1:{port}"
 
     def close(self) -> None:
         """End the servers and remove their files."""
