@@ -19,7 +19,8 @@ from attrs import define, field
 from aiocc.delivery import Delivery
 from aiocc.errors import JournalError
 from aiocc.protocol.checks import kind, refuse
-from aiocc.scopes.notes.journal_file import Claim, Entry, JournalFile, Settle, folded
+from aiocc.scopes.notes.journal_account import Claim, Entry, Settle, folded
+from aiocc.scopes.notes.journal_file import JournalFile
 from aiocc.scopes.notes.lease import LEASE
 from aiocc.scopes.notes.ledger import Job, Ledger, Settlement
 from aiocc.scopes.notes.plan import NoteRequest

@@ -12,25 +12,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from attrs import define, evolve, field
+from attrs import define, field
 
 from aiocc.delivery import Delivery
 from aiocc.errors import JournalDamagedError, JournalError, JournalInUseError, JournalMismatchError
+from aiocc.scopes.notes.journal_account import Account, Claim, Entry
 from aiocc.scopes.notes.journal_new import create
 from aiocc.scopes.notes.lease import LEASE, Runner, live
-from aiocc.scopes.notes.ledger import NEVER_SETTLED, Job, Settlement
-from aiocc.scopes.notes.plan import NoteRequest
+from aiocc.scopes.notes.ledger import NEVER_SETTLED, Job
 from aiocc.scopes.notes.rows import (
     APPLICATION,
     FORMAT,
-    INSERT_ROW,
     SELECT_HEAD,
-    SELECT_ROW,
-    SELECT_ROWS,
     UPDATE_HEAD,
     Head,
-    Row,
-    id_of,
 )
 from aiocc.scopes.notes.witness import NoWitness, Witness
 
@@ -43,39 +38,6 @@ _BUSY: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _here: Final[dict[tuple[int, int], Witness]] = {}
 _turn: Final = threading.Lock()
 """The journals that this process has open, by device and inode: their files must not be opened a second time."""
-
-
-@define(eq=False)
-class Claim:
-    """A request that wants to be sent.
-
-    Attributes:
-        known: What is known of it, where it is not to be sent.
-        maybe: Whether an earlier claim may have been sent.
-        failure: Why it cannot be claimed.
-    """
-
-    request: NoteRequest
-    resend_unknown: bool
-    known: Settlement | None = None
-    maybe: bool = False
-    failure: JournalError | None = None
-
-
-@define(eq=False)
-class Settle:
-    """What became of a claimed request.
-
-    Attributes:
-        if_claimed: Whether it may be that it was not claimed at all.
-    """
-
-    request: NoteRequest
-    settlement: Settlement
-    if_claimed: bool = False
-
-
-Entry = Claim | Settle
 
 
 @contextmanager
@@ -114,9 +76,7 @@ class JournalFile:
     name: str | None
     synchronous: str
     _runner: Runner = field(factory=Runner, init=False)
-    _head: Head = field(init=False)
-    _highest: int = field(default=-1, init=False)
-    _claimed: dict[int, Row] = field(factory=dict, init=False)
+    _account: Account = field(init=False)
     _connection: sqlite3.Connection = field(init=False)
     _witness: Witness = field(init=False)
     _inode: tuple[int, int] = field(init=False)
@@ -124,7 +84,7 @@ class JournalFile:
     @property
     def fresh_from(self) -> int:
         """The number after the highest one that was ever claimed."""
-        return (self._highest >> 8) + 1
+        return self._account.fresh_from
 
     def open(self, job: Job) -> None:
         """Begin the job, or go on with it.
@@ -157,9 +117,9 @@ class JournalFile:
         with told("written"), self._transaction():
             for entry in entries:
                 if isinstance(entry, Claim):
-                    self._claim(entry)
+                    self._account.claim(entry)
                 else:
-                    self._settle(entry)
+                    self._account.settle(entry)
 
     def close(self) -> None:
         """Give the job up, and close the file."""
@@ -224,14 +184,14 @@ class JournalFile:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
-            self._put_head(self._head._replace(commits=self._head.commits + 1))
+            self._put_head()
             self._connection.execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
         # Before anything is sent by it; a claim is answered after this.
-        self._witness.write(self._head.commits)
+        self._witness.write(self._account.head.commits)
 
     # The job.
 
@@ -239,7 +199,7 @@ class JournalFile:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             self._read_head(job)
-            unsettled = self._read_rows()
+            unsettled = self._account.read()
             self._connection.execute("UPDATE job SET runner = ?, until = ?", (self._runner.dump(), time.time() + LEASE))
             self._connection.execute("COMMIT")
         except BaseException:
@@ -248,7 +208,7 @@ class JournalFile:
             raise
         with self._transaction():
             for row in unsettled:
-                self._put(row._replace(delivery=str(Delivery.UNKNOWN), reason=NEVER_SETTLED), row)
+                self._account.put(row._replace(delivery=str(Delivery.UNKNOWN), reason=NEVER_SETTLED), row)
 
     def _read_head(self, job: Job) -> None:
         *columns, seal, runner, until = self._connection.execute(SELECT_HEAD).fetchone() or (*(None,) * 9, 0.0)
@@ -262,86 +222,14 @@ class JournalFile:
             raise JournalDamagedError(f"the journal has lost its last transactions ({lost}), or its -wal file")
         if runner is not None and not (held := Runner.load(runner)).has_ended(until):
             raise JournalInUseError(f"the journal is in use by process {held.pid}")
-        self._head = matched(head, job, self.name)
+        self._account = Account(matched(head, job, self.name), self._connection)
 
-    def _read_rows(self) -> list[Row]:
-        """Check every row; gives those that were claimed and never settled."""
-        unsettled: list[Row] = []
-        count = seals = 0
-        for *columns, seal in self._connection.execute(SELECT_ROWS):
-            row = Row(*columns)
-            if row.seal != seal:
-                raise JournalDamagedError(f"the journal is damaged: request {row.id >> 8} was changed")
-            count += 1
-            seals ^= seal
-            self._highest = max(self._highest, row.id)
-            if row.delivery is None:
-                unsettled.append(row)
-        if (count, seals) != (self._head.requests, self._head.seals):
-            raise JournalDamagedError("the journal is damaged: requests are missing")
-        return unsettled
-
-    # Requests.
-
-    def _claim(self, entry: Claim) -> None:
-        request = entry.request
-        place = id_of(request)
-        before = self._row(place) if place <= self._highest else None
-        if before is not None:
-            if before.hash != request.hash:
-                entry.failure = JournalMismatchError(
-                    f"request {request.number} is another one in the journal: these notes are not those of its job"
-                )
-                return
-            known = before.known
-            if not known.delivery.safe_to_repeat and not (entry.resend_unknown and before.delivery == Delivery.UNKNOWN):
-                entry.known = known
-                return
-            if known.split:
-                entry.known = known
-                return
-            entry.maybe = known.delivery is Delivery.UNKNOWN
-        row = Row(
-            place, request.note, request.key, request.sender, request.packed, request.hash, None, None, None, None, 0,
-            int(entry.maybe), before.claims + 1 if before is not None else 1, time.time(),
-        )  # fmt: skip
-        self._highest = max(self._highest, place)
-        self._claimed[place] = row
-        self._put(row, before)
-
-    def _settle(self, entry: Settle) -> None:
-        row = self._claimed.pop(id_of(entry.request), None)
-        if row is None:
-            if entry.if_claimed:
-                return
-            raise JournalError("a request was settled that was not claimed here")
-        known = folded(entry.settlement, maybe=bool(row.maybe))
-        self._put(
-            row._replace(
-                delivery=str(known.delivery), code=known.code, reason=known.reason, call_id=known.call_id,
-                split=int(known.split), at=known.at,
-            ),
-            row,
-        )  # fmt: skip
-
-    def _put_head(self, head: Head) -> None:
-        self._head = head
+    def _put_head(self) -> None:
+        """Count the transaction, and renew the lease, which must still be ours."""
+        head = self._account.head = self._account.head._replace(commits=self._account.head.commits + 1)
         values = (*head[2:], head.seal, time.time() + LEASE, self._runner.dump())
         if not self._connection.execute(UPDATE_HEAD, values).rowcount:
             raise JournalInUseError("another runner has taken the journal over")
-
-    def _row(self, place: int) -> Row | None:
-        found = self._connection.execute(SELECT_ROW, (place,)).fetchone()
-        return Row(*found[:-1]) if found is not None else None
-
-    def _put(self, row: Row, before: Row | None) -> None:
-        seal = row.seal
-        head = self._head
-        if before is None:
-            self._head = head._replace(requests=head.requests + 1, seals=head.seals ^ seal)
-        else:
-            self._head = head._replace(seals=head.seals ^ before.seal ^ seal)
-        self._connection.execute(INSERT_ROW, (*row, seal))
 
 
 def matched(head: Head, job: Job, name: str | None) -> Head:
@@ -355,10 +243,3 @@ def matched(head: Head, job: Job, name: str | None) -> Head:
     if head.digest is not None and job.digest is not None and head.digest != job.digest:
         raise JournalMismatchError("the journal is another job's: these notes are not those it was begun with")
     return head._replace(digest=job.digest or head.digest, planned=job.receivers or head.planned)
-
-
-def folded(settlement: Settlement, *, maybe: bool) -> Settlement:
-    """Say what is known where an earlier claim may have arrived: to refuse the second proves nothing of the first."""
-    if not maybe or settlement.delivery is Delivery.ACCEPTED:
-        return settlement
-    return evolve(settlement, delivery=Delivery.UNKNOWN, split=False)
