@@ -215,6 +215,7 @@ async def made(path: Path) -> None:
         for number in range(40):
             await ledger.claim(a_request(number, *range(31000, 31100)))
             await ledger.settle(a_request(number, *range(31000, 31100)), ACCEPTED)
+        await ledger.claim(a_request(40))  # with which everything before it is on disk
         for suffix in ("", "-wal"):
             shutil.copy(f"{path}{suffix}", f"{path}.left{suffix}")
 

@@ -24,7 +24,6 @@ from aiocc import (
 from aiocc.scopes.notes import NoteRequest, Settlement
 from aiocc.scopes.notes.ledger import Sent
 from aiocc.scopes.notes.report import Tally
-from aiocc.scopes.notes.run import outcome_of
 from aiocc.simulator import Simulator
 
 
@@ -348,7 +347,7 @@ def test_a_report_of_many_failures_is_small_and_whole() -> None:
             job="", number=number, note=number, key=str(number), sender=101, receivers=(31000,), content=""
         )
         known = Settlement(delivery=Delivery.REJECTED, code="100-001", reason=str(error.reason))
-        tally.ends(request, outcome_of(request, Sent(settlement=known, error=error)))
+        tally.ends(request, Sent(settlement=known, error=error))
     unsettled = tally.unsettled
 
     assert tally.receivers == {Delivery.REJECTED: 1010}

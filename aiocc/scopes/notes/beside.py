@@ -29,6 +29,11 @@ class Beside:
         self._inlet: MemoryObjectSendStream[NoteOutcome] | None = None
         self._outlet: MemoryObjectReceiveStream[NoteOutcome] | None = None
 
+    @property
+    def listened_to(self) -> bool:
+        """Whether the block has asked for outcomes."""
+        return self._inlet is not None
+
     async def start(self) -> None:
         """Begin."""
         await self._group.__aenter__()

@@ -48,6 +48,7 @@ class Reading:
         self.requests: int = 0
         self.exhausted: bool = False
         self.stopped: bool = False
+        self.waits: bool = isinstance(notes, AsyncIterable)
         self._input = notes
         self._name = name
         self._senders = senders
@@ -85,13 +86,12 @@ class Reading:
         )
 
     async def next(self) -> NoteRequest | None:
-        """Give the next request; None at the end, or after `stop`.
+        """Give the next request of an input that is waited for; None at the end, or after `stop`.
 
         Raises:
             InvalidRequestError: A note cannot be sent.
         """
-        if not isinstance(self._input, AsyncIterable):
-            return self.take()
+        assert isinstance(self._input, AsyncIterable)
         async with self._turn:
             while not (self.exhausted or self.stopped):
                 if (request := next(self._current, None)) is not None:
@@ -101,8 +101,10 @@ class Reading:
 
     def take(self) -> NoteRequest | None:
         """Give the next request of an input that need not be waited for."""
-        assert isinstance(self._input, Iterable)
+        if (request := next(self._current, None)) is not None:
+            return request
         if self._source is None:
+            assert isinstance(self._input, Iterable)
             self._source = iter(self._input)
         assert isinstance(self._source, Iterator)
         while not (self.exhausted or self.stopped):

@@ -11,6 +11,7 @@ from attrs import field, frozen
 
 from aiocc.delivery import Delivery
 from aiocc.errors import CallError
+from aiocc.scopes.notes.ledger import Sent, Settlement
 from aiocc.scopes.notes.plan import NoteRequest
 
 KEPT_ERRORS = 1000
@@ -149,6 +150,21 @@ class Report:
         return self.receivers.get(Delivery.ACCEPTED, 0)
 
 
+def outcome_of(request: NoteRequest, sent: Sent) -> NoteOutcome:
+    """Say what became of a request."""
+    known = sent.settlement
+    return NoteOutcome(
+        note=request.note,
+        key=request.key,
+        to=request.receivers,
+        delivery=known.delivery,
+        error=sent.error,
+        reason=known.reason,
+        code=known.code,
+        earlier=sent.earlier,
+    )
+
+
 class Tally:
     """Counts what has ended, and knows what is on its way."""
 
@@ -168,16 +184,17 @@ class Tally:
         """It did not."""
         self._on_their_way.pop(request, None)
 
-    def ends(self, request: NoteRequest, outcome: NoteOutcome) -> None:
+    def ends(self, request: NoteRequest, sent: Sent) -> None:
         """It is known what became of a request."""
         self._on_their_way.pop(request, None)
         self.requests += 1
         count = len(request.receivers)
-        self._receivers[outcome.delivery] += count
-        if outcome.earlier:
+        delivery = sent.settlement.delivery
+        self._receivers[delivery] += count
+        if sent.earlier:
             self.earlier += count
-        if outcome.delivery is not Delivery.ACCEPTED:
-            self._kept.add(outcome)
+        if delivery is not Delivery.ACCEPTED:
+            self._kept.add(outcome_of(request, sent))
 
     def goes_on_in_halves(self, request: NoteRequest) -> None:
         """A request was refused, and counts no more: its halves do."""
@@ -186,7 +203,7 @@ class Tally:
     def refused_as_a_whole(self, half: NoteRequest) -> None:
         """A half will not go out: what is known of it is that the whole was refused."""
         if half not in self._on_their_way:
-            self.ends(half, NoteOutcome(note=half.note, key=half.key, to=half.receivers, delivery=Delivery.REJECTED))
+            self.ends(half, Sent(settlement=Settlement(delivery=Delivery.REJECTED)))
 
     @property
     def on_their_way(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from aiocc.endpoints.send_note import SendNote, sent_by
 from aiocc.errors import AgentSignedOutError, AioccError
@@ -72,10 +72,22 @@ class Rota:
         """Send a note; to be signed out is a refusal, so that another agent may send it."""
         assert isinstance(request, SendNote)
         assert request.agent_id is not None
-        outcome: Outcome[T] | None = None
+        nobody_left = len(self._signed_out) == len(self._senders)
+        if request.agent_id in self._signed_out and not nobody_left:
+            return await self._by_another(request)
+        outcome: Outcome[Any] = await self._senders[request.agent_id].send(request)
+        if isinstance(outcome.error, AgentSignedOutError):
+            self._signed_out.add(request.agent_id)
+            if len(self._signed_out) < len(self._senders):
+                return await self._by_another(request)
+        return outcome
+
+    async def _by_another(self, request: SendNote) -> Outcome[Any]:
+        """Send it by the next ones who may be signed in."""
+        outcome: Outcome[Any] | None = None
+        assert request.agent_id is not None
         for agent_id in self._from(request.agent_id):
-            own: Request[T] = sent_by(request, agent_id)  # type: ignore[assignment]  # the same class
-            outcome = await self._senders[agent_id].send(own)
+            outcome = await self._senders[agent_id].send(sent_by(request, agent_id))
             if not isinstance(outcome.error, AgentSignedOutError):
                 break
             self._signed_out.add(agent_id)
@@ -83,10 +95,7 @@ class Rota:
         return outcome
 
     def _from(self, agent_id: int) -> Iterator[int]:
-        """Give those who may be signed in, the one whose turn it is first; where nobody is left, that one alone."""
-        if len(self._signed_out) == len(self._senders):
-            yield agent_id
-            return
+        """Give those who may be signed in, from the one whose turn it is."""
         order = self.agent_ids
         turn = order.index(agent_id)
         for candidate in (*order[turn:], *order[:turn]):

@@ -18,8 +18,9 @@ from aiocc.scopes.notes.beside import Beside
 from aiocc.scopes.notes.ledger import Ledger, NoLedger, Sender, Sent, Store, send
 from aiocc.scopes.notes.plan import Note, NoteRequest, OnInvalid
 from aiocc.scopes.notes.reading import Reading
-from aiocc.scopes.notes.report import NoteOutcome, Report, Tally
+from aiocc.scopes.notes.report import NoteOutcome, Report, Tally, outcome_of
 from aiocc.scopes.notes.rota import Departure, Rota
+from aiocc.transport.place import Place
 
 JournalOption = str | os.PathLike[str] | Store | None
 
@@ -211,11 +212,17 @@ class NoteRun:
 
     async def _work(self, ledger: Ledger) -> None:
         """Send requests one after the other, until there are no more."""
+        until = anyio.current_effective_deadline() - LAST_START
+        clock = Place().clock
+        paced, waits = self._pace is not None, self._reading.waits
         try:
-            while await self._goes_on() and (request := await self._reading.next()) is not None:
-                if request.number >= ledger.fresh_from:
+            while await self._goes_on() and clock() <= until:
+                request = await self._reading.next() if waits else self._reading.take()
+                if request is None:
+                    return
+                if paced and request.number >= ledger.fresh_from:
                     await self._wait_for_pace()
-                if not await self._goes_on():
+                if (paced or waits) and not (await self._goes_on() and clock() <= until):
                     self._left_out = True
                     return
                 await self._send(request, ledger)
@@ -224,10 +231,10 @@ class NoteRun:
             self.drain()
 
     async def _goes_on(self) -> bool:
-        """Wait while the run is paused; says whether there is time, and a wish, for one more request."""
+        """Wait while the run is paused; says whether one more request is wanted."""
         while self._paused is not None:
             await self._paused.wait()
-        return not self._draining and anyio.current_effective_deadline() - anyio.current_time() >= LAST_START
+        return not self._draining
 
     async def _wait_for_pace(self) -> None:
         wait = self._pace.reserve(anyio.current_time()) if self._pace is not None else 0.0
@@ -239,11 +246,11 @@ class NoteRun:
     async def _send(self, request: NoteRequest, ledger: Ledger) -> None:
         """Send a request, or what it is cut into."""
         waiting = [request]
-        fresh = request.number >= ledger.fresh_from
+        wait = self._wait_for_pace if self._pace is not None and request.number < ledger.fresh_from else None
         try:
             while waiting:
                 one = waiting[-1]
-                gate = Departure(one, self._tally, self._rota, None if fresh else self._wait_for_pace)
+                gate = Departure(one, self._tally, self._rota, wait)
                 sent = await send(one, ledger, gate, resend_unknown=self._resend_unknown, bisect=self._bisect)
                 waiting.pop()
                 if sent.settlement.split:
@@ -258,30 +265,14 @@ class NoteRun:
             raise
 
     async def _end(self, request: NoteRequest, sent: Sent) -> None:
-        outcome = outcome_of(request, sent)
-        self._tally.ends(request, outcome)
+        self._tally.ends(request, sent)
         if self._on_progress is not None:
             self._on_progress(self.report)
-        if self._beside is not None:
-            await self._beside.tell(outcome)
+        if self._beside is not None and self._beside.listened_to:
+            await self._beside.tell(outcome_of(request, sent))
 
     def _told(self) -> str:
         return ", ".join(f"{count} {delivery}" for delivery, count in self._tally.receivers.items()) or "nothing sent"
-
-
-def outcome_of(request: NoteRequest, sent: Sent) -> NoteOutcome:
-    """Say what became of a request."""
-    known = sent.settlement
-    return NoteOutcome(
-        note=request.note,
-        key=request.key,
-        to=request.receivers,
-        delivery=known.delivery,
-        error=sent.error,
-        reason=known.reason,
-        code=known.code,
-        earlier=sent.earlier,
-    )
 
 
 def _store(journal: JournalOption) -> Store | None:
