@@ -11,7 +11,7 @@ import time
 from types import FrameType
 from typing import Any, Final
 
-from benchmarks import baseline, picture
+from benchmarks import baseline, duplicates, picture
 from benchmarks.bench import Bench, Failed, tell
 from benchmarks.machine import allow_many_files, cores, describe, pin, versions
 from benchmarks.options import Options, parse
@@ -25,6 +25,8 @@ NO_SERVER: Final = 3
 
 def main() -> int:
     """Run; gives the exit code."""
+    if sys.argv[1:2] == ["duplicates"]:
+        return duplicates.main()
     options = parse()
     signal.signal(signal.SIGTERM, _end)
     # Children find this package, and aiocc beside it, wherever they start.
