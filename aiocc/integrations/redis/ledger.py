@@ -17,6 +17,7 @@ from aiocc.errors import ConfigurationError
 from aiocc.integrations.redis.sealing import Keys, Seal
 from aiocc.integrations.redis.server import ANSWER_WITHIN, RedisGoneError, Server
 from aiocc.protocol.checks import is_seconds, kind
+from aiocc.protocol.pace import Rate
 from aiocc.secret import conceal
 
 BATCH: Final = 500
@@ -104,6 +105,7 @@ class Progress:
 
     Attributes:
         state: open, paused or cancelled.
+        rate: How often requests of all workers may go.
         planned: Whether the whole input is written down.
         notes: In the input, once it is.
         invalid: That could not be sent.
@@ -115,6 +117,7 @@ class Progress:
     """
 
     state: str
+    rate: Rate | None
     planned: bool
     notes: int
     invalid: int
@@ -174,8 +177,8 @@ class RedisLedger:
         self._patience = patience
         self._unchecked = durable
 
-    async def begin(self, job: str, fingerprint: str) -> bool:
-        """Begin a job, or go on with it; says whether it is new.
+    async def begin(self, job: str, fingerprint: str, rate: Rate | None = None) -> bool:
+        """Begin a job, or go on with it, at a rate of all workers together; says whether it is new.
 
         Raises:
             JobError: Another job has this name.
@@ -183,7 +186,8 @@ class RedisLedger:
             RedisGoneError: No answer.
         """
         await self.check()
-        found = await self._surely(self.server.run, "begin", [_keys(job)[0], JOBS], [job, fingerprint])
+        pace = ["", ""] if rate is None else [rate.per_second, rate.burst]
+        found = await self._surely(self.server.run, "begin", [_keys(job)[0], JOBS], [job, fingerprint, *pace])
         if found == -1:
             raise JobError(f"the job {job!r} is another one: give another name, or the same notes and senders")
         return bool(found == 1)
@@ -305,6 +309,7 @@ class RedisLedger:
 
         return Progress(
             state=kept["state"],
+            rate=Rate(float(kept["rate"]), burst=float(kept["burst"])) if kept["rate"] else None,
             planned="notes" in kept,
             notes=int(kept.get("notes", 0)),
             invalid=int(kept.get("invalid", 0)),

@@ -62,6 +62,12 @@ class Server:
             raise ConfigurationError("redis must be a URL beginning with redis://, rediss:// or unix://, or a Redis")
 
     @property
+    def address(self) -> str | Redis:
+        """What it was made from, for another of the same."""
+        assert self._url or self._redis is not None
+        return self._url or self._redis  # type: ignore[return-value]  # one of them is there
+
+    @property
     def redis(self) -> Redis:
         """The client for this event loop."""
         if self._url and (self._place is None or not self._place.is_here()):

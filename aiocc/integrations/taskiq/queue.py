@@ -18,6 +18,7 @@ from aiocc.integrations.redis.sessions import SharedSessions
 from aiocc.integrations.taskiq.broker import check_broker
 from aiocc.integrations.taskiq.run import QueuedRun
 from aiocc.integrations.taskiq.worker import Worker
+from aiocc.protocol.pace import Rate
 from aiocc.scopes.notes import Note, NoteOutcome, OnInvalid, Report
 
 TASK: Final = "aiocc.send_note"
@@ -89,6 +90,7 @@ class NoteQueue(TaskiqMiddleware):
         notes: Iterable[Note] | AsyncIterable[Note],
         *,
         agents: Sequence[int],
+        rate: Rate | None = None,
         on_progress: Callable[[Progress], object] | None = None,
         on_invalid: OnInvalid = "stop",
         resend_unknown: bool = False,
@@ -101,6 +103,7 @@ class NoteQueue(TaskiqMiddleware):
             job: Its name.
             notes: Any iterable or async iterable; the same as before, where the job is continued.
             agents: The senders, who take turns.
+            rate: How often requests of all workers together may go.
             on_progress: Told how far it has come.
             on_invalid: "stop" raises at the first note that cannot be sent, "skip" counts it and goes on.
             resend_unknown: Send again what may have arrived: its receivers may have the note twice.
@@ -110,6 +113,7 @@ class NoteQueue(TaskiqMiddleware):
             job,
             notes,
             agents=agents,
+            rate=rate,
             on_progress=on_progress,
             on_invalid=on_invalid,
             resend_unknown=resend_unknown,

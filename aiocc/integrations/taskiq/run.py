@@ -14,6 +14,7 @@ from aiocc.endpoints.send_note import MAX_AGENT_ID, MIN_AGENT_ID
 from aiocc.errors import InvalidRequestError
 from aiocc.integrations.redis.ledger import Progress, Request
 from aiocc.protocol.checks import is_number, kind, refuse
+from aiocc.protocol.pace import Rate
 from aiocc.scopes.notes import Note, OnInvalid, Report
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class QueuedRun:
         notes: Iterable[Note] | AsyncIterable[Note],
         *,
         agents: Sequence[int],
+        rate: Rate | None,
         on_progress: Callable[[Progress], object] | None,
         on_invalid: OnInvalid,
         resend_unknown: bool,
@@ -47,12 +49,15 @@ class QueuedRun:
             refuse("job", "text, and not empty", kind(job))
         if not agents or not all(is_number(one) and MIN_AGENT_ID <= one <= MAX_AGENT_ID for one in agents):
             refuse("agents", f"agent ids, each a whole number from {MIN_AGENT_ID} to {MAX_AGENT_ID}", kind(agents))
+        if rate is not None and not isinstance(rate, Rate):
+            refuse("rate", "a Rate, such as Rate(50)", kind(rate))
         if on_invalid not in ("stop", "skip"):
             refuse("on_invalid", "'stop' or 'skip'", kind(on_invalid))
         if isinstance(notes, str | bytes) or not isinstance(notes, Iterable | AsyncIterable):
             refuse("notes", "an iterable or async iterable of Note", kind(notes))
         self._queue, self._job, self._notes = queue, job, notes
         self._agents = tuple(agents)
+        self._rate = rate
         self._on_progress = on_progress
         self._on_invalid = on_invalid
         self._resend_unknown = resend_unknown
@@ -74,7 +79,7 @@ class QueuedRun:
             for note in self._notes:
                 if isinstance(note, Note):
                     note.requests()
-        new = await ledger.begin(job, hashlib.sha256(repr(self._agents).encode()).hexdigest())
+        new = await ledger.begin(job, hashlib.sha256(repr(self._agents).encode()).hexdigest(), self._rate)
         async with aclosing(self._batches()) as batches:
             async for batch in batches:
                 await ledger.plan(job, batch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -14,9 +15,11 @@ from aiocc.client import Client
 from aiocc.endpoints.send_note import SendNote
 from aiocc.errors import AgentSignedOutError, ClientClosedError, ConfigurationError
 from aiocc.integrations.redis.ledger import Claim, JobError, RedisLedger
+from aiocc.integrations.redis.limiter import FleetLimiter
 from aiocc.integrations.redis.readers import SessionReader
 from aiocc.integrations.redis.server import RedisGoneError
 from aiocc.integrations.redis.sessions import SharedSessions
+from aiocc.protocol.pace import Rate
 from aiocc.scopes.callers import Agent
 from aiocc.transport.place import Place
 
@@ -25,6 +28,9 @@ SWEEP: Final = 5.0
 
 SOON: Final = 10.0
 """Seconds for which a worker holds a request that may be claimed a little later."""
+
+RATE_FOR: Final = 5.0
+"""Seconds for which a job's rate is taken for the current one."""
 
 MAX_DETAIL: Final = 500
 
@@ -51,10 +57,27 @@ class Worker:
         self._ring = ring
         self._host = Host(Place())
         self._reader = SessionReader(sessions, self._view, self._host) if sessions is not None else None
+        self._rates: dict[str, tuple[float, Rate | None]] = {}
+        self._limiters: dict[tuple[str, Rate], FleetLimiter] = {}
         self._host.start_soon(self._sweep)
 
     async def send(self, job: str, number: int, sender: int) -> str:
         """Claim a request, send it and settle it; gives its delivery, or why it was not sent now."""
+        try:
+            limiter = await self._limiter(job)
+        except JobError:
+            return "gone"
+        if limiter is None:
+            return await self._send(job, number, sender)
+        # Before the claim: what is claimed and waits is ambiguous when this process dies.
+        while not await limiter.acquire(anyio.current_time() + self._ledger.lease):
+            pass
+        try:
+            return await self._send(job, number, sender)
+        finally:
+            limiter.release()
+
+    async def _send(self, job: str, number: int, sender: int) -> str:
         while True:
             agent = await self._agent(sender)
             if agent is None:
@@ -69,10 +92,27 @@ class Worker:
             else:
                 return str(claim.delivery or claim.why)
 
+    async def _limiter(self, job: str) -> FleetLimiter | None:
+        """Give the limiter of a job's rate, which may be another when the job is continued."""
+        now = anyio.current_time()
+        read_at, rate = self._rates.get(job, (-math.inf, None))
+        if now - read_at > RATE_FOR:
+            rate = (await self._ledger.progress(job)).rate
+            self._rates[job] = now, rate
+        if rate is None:
+            return None
+        limiter = self._limiters.get((job, rate))
+        if limiter is None:
+            limiter = FleetLimiter(self._ledger.server.address, f"job:{job}", rate=rate)
+            self._limiters[job, rate] = limiter
+        return limiter
+
     async def aclose(self) -> None:
         """Close everything."""
         with anyio.CancelScope(shield=True):
             await self._host.aclose()
+            for limiter in self._limiters.values():
+                await limiter.aclose()
             await self._client.aclose()
             await self._ledger.aclose()
 

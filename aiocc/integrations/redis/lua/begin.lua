@@ -1,12 +1,13 @@
 -- Begins a job, or goes on with it.
 -- KEYS: job, jobs
--- ARGV: name, fingerprint
+-- ARGV: name, fingerprint, requests a second (empty: any), burst
 -- Gives {1 for a new one, 0 for one that is there, -1 for another of this name}.
 local kept = redis.call('HGET', KEYS[1], 'fingerprint')
 if kept and kept ~= ARGV[2] then
     return -1
 end
 redis.call('SADD', KEYS[2], ARGV[1])
+redis.call('HSET', KEYS[1], 'rate', ARGV[3], 'burst', ARGV[4])
 if kept then
     return 0
 end
