@@ -1,0 +1,34 @@
+"""One process of a fleet that keeps a rate: `python -m benchmarks.fleet REDIS RATE BEGIN SECONDS`."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import anyio
+
+from aiocc import Rate
+from aiocc.integrations.redis import FleetLimiter
+
+
+async def work(redis: str, rate: float, begin: float, seconds: float) -> int:
+    """Go as often as is let through, and count what goes in the given time."""
+    limiter = FleetLimiter(redis, "benchmark", rate=Rate(rate), answer_within=5)
+    went = 0
+
+    async def caller() -> None:
+        nonlocal went
+        while time.time() < begin + seconds:
+            if await limiter.acquire(anyio.current_time() + 5):
+                went += begin <= time.time() < begin + seconds
+                limiter.release()
+
+    async with anyio.create_task_group() as group:
+        for _ in range(8):
+            group.start_soon(caller)
+    await limiter.aclose()
+    return went
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{anyio.run(work, sys.argv[1], *map(float, sys.argv[2:]))}\n")

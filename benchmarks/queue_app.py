@@ -1,0 +1,34 @@
+"""What `taskiq worker benchmarks.queue_app:broker` runs, and who submits imports; told by its environment."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from aiocc import Client, Note, Service
+from aiocc.integrations.redis import RedisLedger
+from aiocc.integrations.taskiq import NoteQueue, StreamBroker
+from benchmarks.note import CONTENT
+
+SENDER: Final = 101
+FIRST: Final = 31_000
+IN_A_REQUEST: Final = 100
+
+
+def client() -> Client:
+    """A worker's client."""
+    made = Client(gateway=Service(os.environ["BENCHMARK_GATEWAY"]))
+    made.agent(SENDER, guid="guid.AgentGateway1")
+    return made
+
+
+broker = StreamBroker(os.environ["BENCHMARK_REDIS"])
+queue = NoteQueue(broker, RedisLedger(os.environ["BENCHMARK_REDIS"], keys=os.environ["BENCHMARK_SEAL"]), client)
+
+
+async def submit(job: str, requests: int) -> None:
+    """Write requests down and queue them, each of a hundred receivers."""
+    await broker.startup()
+    note = Note(range(FIRST, FIRST + IN_A_REQUEST), CONTENT)
+    await queue.send_notes(job, [note] * requests, agents=[SENDER]).submit()
+    await broker.shutdown()
