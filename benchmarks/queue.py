@@ -23,7 +23,7 @@ from typing import Any, Final
 import anyio
 from cryptography.fernet import Fernet
 
-from aiocc.integrations.redis import JobError, RedisLedger
+from aiocc.integrations.redis import NoSuchJobError, RedisJobs
 
 LATENCY: Final = 0.005
 TASKS: Final = 16
@@ -90,10 +90,10 @@ def fan_out(environment: dict[str, str], workers: int, requests: int, pids: dict
     queued = requests / (time.perf_counter() - began)
     settings = ["--workers", str(workers), "--max-async-tasks", str(TASKS), "--log-level", "ERROR"]
     with process("-m", "taskiq", "worker", "benchmarks.queue_app:broker", *settings, env=environment) as manager:
-        ledger = RedisLedger(environment["BENCHMARK_REDIS"], keys=environment["BENCHMARK_SEAL"])
-        first = reach(ledger, job, requests * 0.2)
+        jobs = RedisJobs(environment["BENCHMARK_REDIS"], keys=environment["BENCHMARK_SEAL"])
+        first = reach(jobs, job, requests * 0.2)
         before = used(manager, pids)
-        last = reach(ledger, job, requests * 0.8)
+        last = reach(jobs, job, requests * 0.8)
         after = used(manager, pids)
     done, seconds = last[0] - first[0], last[1] - first[1]
     spent = {f"{name} ms": (after[name] - before[name]) / done * 1000 for name in after}
@@ -101,17 +101,17 @@ def fan_out(environment: dict[str, str], workers: int, requests: int, pids: dict
     return {"workers": workers, "a second": done / seconds, "queued a second": queued, **spent, "cores": cores}
 
 
-def reach(ledger: RedisLedger, job: str, settled: float) -> tuple[int, float]:
+def reach(jobs: RedisJobs, job: str, settled: float) -> tuple[int, float]:
     """Wait until so many requests are settled; gives how many are, and when."""
 
     async def look() -> tuple[int, float]:
         while True:
             try:
-                found = sum((await ledger.progress(job)).settled.values())
-            except JobError:
+                found = sum((await jobs.progress(job)).settled.values())
+            except NoSuchJobError:
                 found = 0
             if found >= settled:
-                await ledger.aclose()
+                await jobs.aclose()
                 return found, time.perf_counter()
             await anyio.sleep(0.02)
 

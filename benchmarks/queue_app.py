@@ -6,7 +6,7 @@ import os
 from typing import Final
 
 from aiocc import Client, Note, Service
-from aiocc.integrations.redis import RedisLedger
+from aiocc.integrations.redis import RedisJobs
 from aiocc.integrations.taskiq import NoteQueue, StreamBroker
 from benchmarks.note import CONTENT
 
@@ -23,7 +23,7 @@ def client() -> Client:
 
 
 broker = StreamBroker(os.environ["BENCHMARK_REDIS"])
-queue = NoteQueue(broker, RedisLedger(os.environ["BENCHMARK_REDIS"], keys=os.environ["BENCHMARK_SEAL"]), client)
+queue = NoteQueue(broker, RedisJobs(os.environ["BENCHMARK_REDIS"], keys=os.environ["BENCHMARK_SEAL"]), client)
 
 
 async def submit(job: str, requests: int) -> None:

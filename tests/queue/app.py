@@ -1,11 +1,14 @@
-"""What `taskiq worker tests.queue.app:broker` runs, and those who submit import; told by its environment."""
+"""What `taskiq worker tests.queue.app:worker` runs, and those who submit import; told by its environment."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+
+from taskiq import AsyncBroker
 
 from aiocc import Client, Note, Rate, RetryPolicy, Service
-from aiocc.integrations.redis import RedisLedger
+from aiocc.integrations.redis import RedisJobs
 from aiocc.integrations.taskiq import NoteQueue, StreamBroker
 
 RECEIVERS = 100
@@ -14,12 +17,24 @@ RECEIVERS = 100
 FIRST = 31_000
 
 
-def client() -> Client:
-    """A worker's client; what could not be sent is not repeated by itself."""
-    retry = RetryPolicy(max_attempts=1)
-    made = Client(gateway=Service(os.environ["AIOCC_GATEWAY_URL"], retry=retry))
-    made.agent(int(os.environ["AIOCC_AGENT_ID"]), guid=os.environ["AIOCC_AGENT_GUID"])
-    return made
+def make(environ: Mapping[str, str]) -> tuple[StreamBroker, NoteQueue]:
+    """Make the broker and the queue."""
+
+    def client() -> Client:
+        """What could not be sent is not repeated by itself."""
+        made = Client(gateway=Service(environ["AIOCC_GATEWAY_URL"], retry=RetryPolicy(max_attempts=1)))
+        made.agent(int(environ["AIOCC_AGENT_ID"]), guid=environ["AIOCC_AGENT_GUID"])
+        return made
+
+    lease = float(environ["QUEUE_LEASE"])
+    broker = StreamBroker(environ["QUEUE_REDIS"], idle_timeout=lease + 2)
+    jobs = RedisJobs(environ["QUEUE_REDIS"], keys=environ["QUEUE_SEAL"], lease=lease, patience=20)
+    return broker, NoteQueue(broker, jobs, client)
+
+
+def worker() -> AsyncBroker:
+    """Give a worker its broker."""
+    return make(os.environ)[0]
 
 
 def notes(requests: int) -> list[Note]:
@@ -27,15 +42,9 @@ def notes(requests: int) -> list[Note]:
     return [Note(range(FIRST, FIRST + RECEIVERS), f"note {number}") for number in range(requests)]
 
 
-broker = StreamBroker(os.environ["QUEUE_REDIS"], idle_timeout=float(os.environ["QUEUE_LEASE"]) + 2)
-ledger = RedisLedger(
-    os.environ["QUEUE_REDIS"], keys=os.environ["QUEUE_SEAL"], lease=float(os.environ["QUEUE_LEASE"]), patience=20
-)
-queue = NoteQueue(broker, ledger, client)
-
-
 async def submit(job: str, requests: int) -> None:
     """Submit, or go on."""
+    broker, queue = make(os.environ)
     await broker.startup()
     rate = Rate(float(os.environ["QUEUE_RATE"]), burst=4)
     await queue.send_notes(job, notes(requests), agents=[int(os.environ["AIOCC_AGENT_ID"])], rate=rate).submit()

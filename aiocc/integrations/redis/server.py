@@ -16,7 +16,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from aiocc.errors import ConfigurationError
+from aiocc.errors import ConfigurationError, JournalError
 from aiocc.protocol.checks import is_seconds, kind
 from aiocc.secret import conceal
 from aiocc.transport.place import Place
@@ -28,7 +28,7 @@ PASSING: Final = ("BUSY", "LOADING", "MASTERDOWN", "MISCONF", "READONLY")
 """What a server answers that will do its work again."""
 
 
-class RedisGoneError(Exception):
+class RedisGoneError(JournalError):
     """Redis did not answer, or not in time: whether it did what it was asked is not known."""
 
 

@@ -12,14 +12,15 @@ from taskiq import AsyncBroker, TaskiqMiddleware
 from taskiq.exceptions import SendTaskError
 
 from aiocc.client import Client
+from aiocc.delivery import Delivery
 from aiocc.errors import ConfigurationError
-from aiocc.integrations.redis.ledger import Progress, RedisLedger
+from aiocc.integrations.redis.jobs import Progress, RedisJobs
 from aiocc.integrations.redis.sessions import SharedSessions
 from aiocc.integrations.taskiq.broker import check_broker
 from aiocc.integrations.taskiq.run import QueuedRun
 from aiocc.integrations.taskiq.worker import Worker
 from aiocc.protocol.pace import Rate
-from aiocc.scopes.notes import Note, NoteOutcome, OnInvalid, Report
+from aiocc.scopes.notes import Note, NoteRequest, OnInvalid, Report
 
 TASK: Final = "aiocc.send_note"
 RINGS: Final = 32
@@ -38,7 +39,7 @@ class NoteQueue(TaskiqMiddleware):
 
     Args:
         broker: A stream's, such as `StreamBroker(url)`; what a worker took and did not finish, it must hand out again.
-        ledger: Where requests are claimed and settled.
+        jobs: Where requests are written down, claimed and settled.
         client: Makes a worker's client, `Client.from_env` for one.
         sessions: Where keepers publish the sessions of agents; None where the client knows the agents' GUIDs.
         idle_timeout: Seconds after which the broker hands out again what a worker did not finish, for a broker that
@@ -51,21 +52,21 @@ class NoteQueue(TaskiqMiddleware):
     def __init__(
         self,
         broker: AsyncBroker,
-        ledger: RedisLedger,
+        jobs: RedisJobs,
         client: Callable[[], Client],
         *,
         sessions: SharedSessions | None = None,
         idle_timeout: float | None = None,
     ) -> None:
         super().__init__()
-        check_broker(broker, idle_timeout, ledger.lease)
-        self.ledger: RedisLedger = ledger
+        check_broker(broker, idle_timeout, jobs.lease)
+        self.jobs: RedisJobs = jobs
         self._client = client
         self._sessions = sessions
         self._worker: Worker | None = None
 
-        async def send(job: str, number: int, sender: int) -> str:  # taskiq renames the function that it registers
-            return await self._send(job, number, sender)
+        async def send(text: str) -> str:  # taskiq renames the function that it registers
+            return await self._send(text)
 
         self._task = broker.register_task(send, task_name=TASK)
         broker.add_middlewares(self)
@@ -73,8 +74,8 @@ class NoteQueue(TaskiqMiddleware):
     async def startup(self) -> None:
         """Open this process's client, where it is a worker."""
         if self.broker.is_worker_process:
-            await self.ledger.check()
-            self._worker = Worker(self.ledger, self._client(), self._sessions, self.ring)
+            await self.jobs.check()
+            self._worker = Worker(self.jobs, self._client(), self._sessions, self.ring)
 
     async def shutdown(self) -> None:
         """Close what this process has."""
@@ -82,7 +83,7 @@ class NoteQueue(TaskiqMiddleware):
         if worker is not None:
             await worker.aclose()
         else:
-            await self.ledger.aclose()
+            await self.jobs.aclose()
 
     def send_notes(
         self,
@@ -121,66 +122,67 @@ class NoteQueue(TaskiqMiddleware):
 
     async def pause(self, job: str) -> None:
         """Let no further request of a job be claimed, until it is resumed."""
-        await self.ledger.set_state(job, "paused")
+        await self.jobs.set_state(job, "paused")
 
     async def resume(self, job: str) -> None:
         """Go on with a paused or cancelled job."""
-        await self.ledger.set_state(job, "open")
-        await self.ring_all(await self.ledger.open_requests(job), job)
+        await self.jobs.set_state(job, "open")
+        await self.ring(await self.jobs.open_requests(job))
 
     async def cancel(self, job: str) -> None:
         """Send nothing more of a job."""
-        await self.ledger.set_state(job, "cancelled")
+        await self.jobs.set_state(job, "cancelled")
 
     async def report(self, job: str) -> Report:
         """Say how far a job has come, naming what was not accepted.
 
         Raises:
-            JobError: There is no such job.
+            NoSuchJobError: There is no such job.
         """
-        progress = await self.ledger.progress(job)
-        rows = await self.ledger.unsettled(job)
-        receivers = Counter(progress.receivers)
-        receivers.update({row.delivery: 0 for row in rows})
-        for row in rows:
-            if not row.ended:
-                receivers[row.delivery] += len(row.to)
+        progress = await self.jobs.progress(job)
+        unsettled = await self.jobs.unsettled(job)
+        receivers: Counter[Delivery] = Counter()
+        for outcome in unsettled:
+            receivers[outcome.delivery] += len(outcome.to)
+        accepted = progress.receivers.get(Delivery.ACCEPTED, 0)
         return Report(
             notes=progress.notes,
             requests=sum(progress.settled.values()),
-            receivers=dict(receivers),
-            unsettled=tuple(NoteOutcome(note=row.note, key=row.key, to=row.to, delivery=row.delivery) for row in rows),
+            receivers={**({Delivery.ACCEPTED: accepted} if accepted else {}), **receivers},
+            unsettled=unsettled,
             invalid=progress.invalid,
+            duplicates=progress.duplicates,
             complete=progress.complete,
         )
 
-    async def ring_all(self, requests: Iterable[tuple[int, int]], job: str) -> None:
-        """Put requests, by number and sender, into the queue."""
-        limiter = anyio.CapacityLimiter(RINGS)
-
-        async def ring(number: int, sender: int) -> None:
-            async with limiter:
-                await self.ring(job, number, sender)
-
+    async def ring(self, requests: Iterable[NoteRequest]) -> None:
+        """Put requests into the queue; one that is there twice is sent once."""
+        limiter = anyio.Semaphore(RINGS)
         async with anyio.create_task_group() as group:
-            for number, sender in requests:
-                group.start_soon(ring, number, sender)
+            for request in requests:
+                await limiter.acquire()
+                group.start_soon(self._ring, request, limiter)
 
-    async def ring(self, job: str, number: int, sender: int) -> None:
-        """Put a request into the queue; one that is there twice is sent once."""
+    async def _ring(self, request: NoteRequest, limiter: anyio.Semaphore) -> None:
+        text = self.jobs.seal.close(TASK, request.dump()).decode()
         until = anyio.current_time() + PATIENCE
-        queued = False
-        while not queued:
-            try:
-                await self._task.kiq(job, number, sender)
-                queued = True
-            except SendTaskError as error:
+        try:
+            while not await self._queued(text):
                 if anyio.current_time() >= until:
-                    log.warning("job %s: not queued (%s); workers will find it", job, type(error.__cause__).__name__)
+                    log.warning("job %s: request %d is not queued; workers will find it", request.job, request.number)
                     return
                 await anyio.sleep(0.5)
+        finally:
+            limiter.release()
 
-    async def _send(self, job: str, number: int, sender: int) -> str:
+    async def _queued(self, text: str) -> bool:
+        try:
+            await self._task.kiq(text)
+        except SendTaskError:
+            return False
+        return True
+
+    async def _send(self, text: str) -> str:
         if self._worker is None:
             raise ConfigurationError("this process is no worker: `taskiq worker module:broker` runs one")
-        return await self._worker.send(job, number, sender)
+        return await self._worker.send(NoteRequest.load(self.jobs.seal.open(TASK, text.encode())))

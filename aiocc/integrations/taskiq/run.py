@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,10 +11,11 @@ import anyio
 from aiocc.delivery import Delivery
 from aiocc.endpoints.send_note import MAX_AGENT_ID, MIN_AGENT_ID
 from aiocc.errors import InvalidRequestError
-from aiocc.integrations.redis.ledger import Progress, Request
+from aiocc.integrations.redis.jobs import Progress
+from aiocc.integrations.redis.ledger import SAFE
 from aiocc.protocol.checks import is_number, kind, refuse
 from aiocc.protocol.pace import Rate
-from aiocc.scopes.notes import Note, OnInvalid, Report
+from aiocc.scopes.notes import Note, NoteRequest, OnInvalid, Report
 
 if TYPE_CHECKING:
     from aiocc.integrations.taskiq.queue import NoteQueue
@@ -61,7 +61,7 @@ class QueuedRun:
         self._on_progress = on_progress
         self._on_invalid = on_invalid
         self._resend_unknown = resend_unknown
-        self._notes_read = self._invalid = 0
+        self._notes_read = self._number = self._invalid = self._duplicates = 0
 
     def __await__(self) -> Generator[Any, None, Report]:
         return self._run().__await__()
@@ -71,31 +71,31 @@ class QueuedRun:
 
         Raises:
             InvalidRequestError: A note that cannot be sent, where `on_invalid` is "stop".
-            JobError: Another job has this name.
+            JournalMismatchError: Another job has this name.
             RedisGoneError: Redis did not answer for long.
         """
-        ledger, job = self._queue.ledger, self._job
+        jobs, job = self._queue.jobs, self._job
         if self._on_invalid == "stop" and isinstance(self._notes, Sequence):
             for note in self._notes:
                 if isinstance(note, Note):
-                    note.requests()
-        new = await ledger.begin(job, hashlib.sha256(repr(self._agents).encode()).hexdigest(), self._rate)
+                    note.check()
+        new = await jobs.begin(job, rate=self._rate)
         async with aclosing(self._batches()) as batches:
             async for batch in batches:
-                await ledger.plan(job, batch)
+                await jobs.plan(job, batch)
                 if new:
-                    await self._queue.ring_all([(one.number, one.sender) for one in batch], job)
-        await ledger.planned(job, self._notes_read, self._invalid)
+                    await self._queue.ring(batch)
+        await jobs.planned(job, notes=self._notes_read, invalid=self._invalid, duplicates=self._duplicates)
         if not new:
-            for delivery in (Delivery.NOT_SENT, Delivery.REJECTED, *[Delivery.UNKNOWN] * self._resend_unknown):
-                await ledger.reopen(job, delivery)
+            for delivery in (*SAFE, *[Delivery.UNKNOWN] * self._resend_unknown):
+                await jobs.reopen(job, delivery)
             await self._queue.resume(job)
 
     async def watch(self) -> Report:
         """Wait until everything has ended, or the job is cancelled and nothing is on its way."""
         told = None
         while True:
-            progress = await self._queue.ledger.progress(self._job)
+            progress = await self._queue.jobs.progress(self._job)
             if progress != told and self._on_progress is not None:
                 self._on_progress(progress)
             told = progress
@@ -107,32 +107,42 @@ class QueuedRun:
         await self.submit()
         return await self.watch()
 
-    async def _batches(self) -> AsyncGenerator[list[Request], None]:
-        batch: list[Request] = []
-        number = 0
+    async def _batches(self) -> AsyncGenerator[list[NoteRequest], None]:
+        batch: list[NoteRequest] = []
         async with aclosing(_each(self._notes)) as notes:
             async for note in notes:
                 if not isinstance(note, Note):
                     refuse("notes", "Note(to, content) one after the other", f"one that is {kind(note)}")
-                read, self._notes_read = self._notes_read, self._notes_read + 1
-                for to in self._receivers(note):
-                    sender = self._agents[number % len(self._agents)]
-                    batch.append(Request(number, read, note.key, sender, to, note.content))
-                    number += 1
+                for request in self._requests(note):
+                    batch.append(request)
                     if len(batch) == TOGETHER:
                         yield batch
                         batch = []
         if batch:
             yield batch
 
-    def _receivers(self, note: Note) -> list[Sequence[int]]:
+    def _requests(self, note: Note) -> Iterator[NoteRequest]:
+        """Make a note's requests; its agents take turns by the number of the request, every time the same."""
+        read, self._notes_read = self._notes_read, self._notes_read + 1
         try:
-            return [request.to for request in note.requests()]
+            note.check()
         except InvalidRequestError:
             if self._on_invalid == "stop":
                 raise
             self._invalid += 1
-            return []
+            return
+        self._duplicates += note.duplicates
+        for receivers in note.groups():
+            number, self._number = self._number, self._number + 1
+            yield NoteRequest(
+                job=self._job,
+                number=number,
+                note=read,
+                key=note.key,
+                sender=self._agents[number % len(self._agents)],
+                receivers=receivers,
+                content=note.content,
+            )
 
 
 async def _each(notes: Iterable[Note] | AsyncIterable[Note]) -> AsyncGenerator[Note, None]:

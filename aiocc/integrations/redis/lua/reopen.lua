@@ -1,17 +1,18 @@
 -- Opens settled requests again, on the word of whoever continues a job.
 -- KEYS: job, plan, open, contents, records, claims
--- ARGV: delivery, numbers
+-- ARGV: delivery, milliseconds after which they may be claimed, places
 -- Gives how many were opened.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local opened = 0
 
-for at = 2, #ARGV do
+for at = 3, #ARGV do
     local record = redis.call('HGET', KEYS[5], ARGV[at])
-    if record and cjson.decode(record).delivery == ARGV[1] then
+    record = record and cjson.decode(record)
+    if record and record.delivery == ARGV[1] and not record.split then
         local receivers = #cjson.decode(redis.call('HGET', KEYS[2], ARGV[at])).to
         redis.call('HDEL', KEYS[5], ARGV[at])
-        redis.call('ZADD', KEYS[3], now, ARGV[at])
+        redis.call('ZADD', KEYS[3], now + ARGV[2], ARGV[at])
         redis.call('HINCRBY', KEYS[1], 'requests:' .. ARGV[1], -1)
         redis.call('HINCRBY', KEYS[1], 'receivers:' .. ARGV[1], -receivers)
         opened = opened + 1
