@@ -25,7 +25,7 @@ BATCH: Final = 500
 """Requests written down, or read, at once."""
 
 JOBS: Final = "aiocc:jobs"
-PARTS: Final = ("", ":plan", ":open", ":contents", ":records", ":claims")
+PARTS: Final = ("", ":plan", ":open", ":contents", ":records", ":claims", ":maybe")
 
 
 class NoSuchJobError(JournalError):
@@ -196,7 +196,7 @@ class RedisJobs:
         return await self._requests(job, await self._surely(self.server.do, "ZRANGE", _keys(job)[2], 0, -1))
 
     async def _requests(self, job: str, places: Sequence[bytes]) -> list[NoteRequest]:
-        _, plan, _, contents, _, _ = _keys(job)
+        _, plan, _, contents, *_ = _keys(job)
         found: list[NoteRequest] = []
         for start in range(0, len(places), BATCH):
             batch = await self._surely(self.server.do, "HMGET", plan, *places[start : start + BATCH])
@@ -209,6 +209,11 @@ class RedisJobs:
                 content = opened[row["content"]]
                 found.append(NoteRequest(job=job, receivers=tuple(row["to"]), content=content, **facts))
         return found
+
+    async def highest(self, job: str) -> int:
+        """Give the highest number that is written down, -1 where there is none."""
+        places = await self._surely(self.server.do, "HKEYS", _keys(job)[1])
+        return max((int(at.partition(b".")[0]) for at in places), default=-1)
 
     async def jobs(self) -> list[str]:
         """Name the jobs that may have something to do."""
@@ -252,7 +257,7 @@ class RedisJobs:
 
     async def unsettled(self, job: str) -> list[NoteOutcome]:
         """Give what was not accepted, or not yet, in order: NOT_SENT that waits, UNKNOWN that is on its way."""
-        _, plan, _, _, records, _ = _keys(job)
+        _, plan, _, _, records, *_ = _keys(job)
         found: dict[bytes, NoteOutcome] = {}
         cursor: Any = 0
         while True:

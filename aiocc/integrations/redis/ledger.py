@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import anyio
+from attrs import evolve
 
 from aiocc.call.host import Host
 from aiocc.delivery import Delivery
@@ -45,9 +46,11 @@ class RedisLedger:
         job: Its name.
         queued: Whether requests come from a queue: then they are written down already, and one that was settled is
             claimed anew only after `RedisJobs.reopen`, since a queue hands out again what was REJECTED.
+        fresh_from: The number from which on no request was ever claimed.
     """
 
-    def __init__(self, jobs: RedisJobs, job: str, *, queued: bool) -> None:
+    def __init__(self, jobs: RedisJobs, job: str, *, queued: bool, fresh_from: int = 0) -> None:
+        self.fresh_from: int = fresh_from
         self._jobs = jobs
         self._job = job
         self._queued = queued
@@ -77,8 +80,8 @@ class RedisLedger:
             raise JournalMismatchError(f"request {at} of the job {self._job!r} is another one: other notes")
         raise NotNowError(why, max(0.0, float(answer[1])) / 1000 if len(answer) > 1 else 0.0)
 
-    async def settle(self, request: NoteRequest, settlement: Settlement) -> None:
-        """Write down what became of a request that was claimed here.
+    async def settle(self, request: NoteRequest, settlement: Settlement) -> Settlement:
+        """Write down what became of a request that was claimed here; gives what is known now.
 
         Raises:
             JournalError: The claim is another's by now, or Redis does not answer: the request stays UNKNOWN.
@@ -86,8 +89,10 @@ class RedisLedger:
         at = place(request)
         facts = ("delivery", "code", "reason", "call_id", "split", "at")
         record = {fact: value for fact in facts if (value := getattr(settlement, fact))}
-        if not await self._jobs.run(self._job, "settle", [at, self._tokens.pop(at), json.dumps(record)]):
+        stands = await self._jobs.run(self._job, "settle", [at, self._tokens.pop(at), json.dumps(record)])
+        if stands is None:
             raise JournalError(f"request {at} of the job {self._job!r}: {settlement.delivery}, told too late")
+        return evolve(settlement, delivery=Delivery(stands.decode()))
 
 
 class RedisJournal:
@@ -123,7 +128,8 @@ class RedisJournal:
         host.start_soon(self._stay, owner)
         try:
             await self._jobs.sweep(self._name, everything=True)
-            yield RedisLedger(self._jobs, self._name, queued=False)
+            fresh_from = await self._jobs.highest(self._name) + 1
+            yield RedisLedger(self._jobs, self._name, queued=False, fresh_from=fresh_from)
         finally:
             with anyio.CancelScope(shield=True):
                 await host.aclose()

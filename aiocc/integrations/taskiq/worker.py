@@ -12,7 +12,7 @@ import anyio
 from aiocc.call.host import Host
 from aiocc.client import Client
 from aiocc.delivery import Delivery
-from aiocc.errors import AgentSignedOutError, ClientClosedError, ConfigurationError
+from aiocc.errors import AgentSignedOutError
 from aiocc.integrations.redis.jobs import NoSuchJobError, RedisJobs, place
 from aiocc.integrations.redis.ledger import NotNowError, RedisLedger
 from aiocc.integrations.redis.limiter import FleetLimiter
@@ -21,7 +21,7 @@ from aiocc.integrations.redis.server import RedisGoneError
 from aiocc.integrations.redis.sessions import SharedSessions
 from aiocc.protocol.pace import Rate
 from aiocc.scopes.callers import Agent
-from aiocc.scopes.notes import NoteRequest, Settlement, send
+from aiocc.scopes.notes import NoteRequest, send
 from aiocc.transport.place import Place
 
 SWEEP: Final = 5.0
@@ -93,11 +93,7 @@ class Worker:
         """Claim, send, settle; None where the agent was signed out, and the request is open again."""
         ledger = RedisLedger(self._jobs, request.job, queued=True)
         shown = self._reader.digest(request.sender) if self._reader is not None else ""
-        try:
-            sent = await send(request, ledger, agent)
-        except (ConfigurationError, ClientClosedError):  # after the claim, and before a byte could leave
-            await ledger.settle(request, Settlement(delivery=Delivery.NOT_SENT, reason="configuration"))
-            raise
+        sent = await send(request, ledger, agent)
         if self._reader is not None and isinstance(sent.error, AgentSignedOutError):
             self._reader.refuse(request.sender, shown)
             await self._jobs.reopen(request.job, Delivery.REJECTED, [place(request)])

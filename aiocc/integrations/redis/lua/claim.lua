@@ -1,5 +1,5 @@
 -- Claims a request before it is sent.
--- KEYS: job, plan, open, contents, records, claims
+-- KEYS: job, plan, open, contents, records, claims, maybe
 -- ARGV: place, token, milliseconds of the lease, hash, deliveries of which one that is settled is claimed anew
 -- Gives {"granted"}, {"held", milliseconds}, {"later", milliseconds}, {"settled", record}, {"paused"},
 -- {"cancelled"}, {"other"} for another request of this place, or {"gone"} where none is written down.
@@ -33,6 +33,9 @@ end
 if record and record.delivery then
     if record.split or not string.find(ARGV[5], record.delivery, 1, true) then
         return {'settled', cjson.encode(record)}
+    end
+    if record.delivery == 'unknown' then
+        redis.call('SADD', KEYS[7], place)
     end
     redis.call('HDEL', KEYS[5], place)
     redis.call('ZADD', KEYS[3], now, place)

@@ -1,5 +1,5 @@
 -- Writes requests of one content down, to be claimed from now on. What is settled or claimed stays as it is.
--- KEYS: job, plan, open, contents, records, claims
+-- KEYS: job, plan, open, contents, records, claims, maybe
 -- ARGV: content's name, content, then for each request: place, hash, text
 -- Gives {how many were new}, or {-1, place} for one that is there as another.
 local time = redis.call('TIME')

@@ -1,5 +1,5 @@
 -- Settles as unknown what was claimed and never settled, and gives what is to be put into the queue once more.
--- KEYS: job, plan, open, contents, records, claims
+-- KEYS: job, plan, open, contents, records, claims, maybe
 -- ARGV: how many at most; milliseconds of silence after which a job's open requests are taken for lost in the queue,
 -- -1 for never; 1 to let every claim lapse
 -- Gives {how many were settled so, places}.
