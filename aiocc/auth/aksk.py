@@ -142,6 +142,24 @@ class AkSk(Strategy):
         self._blank_query_line = blank_query_line
         self._skew = timedelta(0)
 
+    def varied(
+        self,
+        *,
+        milliseconds: bool = False,
+        signed_headers: Iterable[str] = ("host",),
+        host: str | None = None,
+        blank_query_line: bool = False,
+    ) -> AkSk:
+        """Give one with the same keys and other switches."""
+        return AkSk(
+            self._access_key,
+            self._credential.secret,
+            milliseconds=milliseconds,
+            signed_headers=signed_headers,
+            host=host,
+            blank_query_line=blank_query_line,
+        )
+
     async def credential(self, fetch: Fetch, /, *, rejected: Credential | None = None) -> Credential:
         """Give the keys; there are no others to be had, but another clock to sign by."""
         return self._credential

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from aiocc.cli import exits
+from aiocc.cli.doctor.command import doctor
 from aiocc.cli.explain import explain
 from aiocc.cli.fan_out import notes
 from aiocc.cli.operations import call, codes, message, note
@@ -29,6 +30,7 @@ app.add_typer(note, name="note")
 app.add_typer(codes, name="codes")
 app.add_typer(agent, name="agent")
 app.add_typer(notes, name="notes")
+app.command("doctor", epilog=exits.HELP)(doctor)
 app.command("explain", epilog=exits.HELP)(explain)
 
 

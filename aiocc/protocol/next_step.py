@@ -62,7 +62,7 @@ def next_step(*, delivery: Delivery, reason: Reason, effect: Effect, trace: str 
         advice: What the operation's page says of this status.
     """
     if delivery is Delivery.NOT_SENT:
-        line = f"Nothing was sent; repeating is safe. {_NOT_SENT.get(reason, 'See the reason.')}"
+        line = f"Nothing was sent; repeating is safe. {remedy(reason)}"
     elif delivery is Delivery.REJECTED:
         line = f"Nothing was done. {_REJECTED.get(reason, 'See the description.')}"
     elif delivery is Delivery.ACCEPTED:
@@ -70,6 +70,11 @@ def next_step(*, delivery: Delivery, reason: Reason, effect: Effect, trace: str 
     else:
         line = " ".join(filter(None, (_unknown(effect, trace), _UNKNOWN.get(reason))))
     return f"{line} The service's page: {advice}" if advice else line
+
+
+def remedy(reason: Reason) -> str:
+    """Say what to mend where a service could not be reached, or no credential be had."""
+    return _NOT_SENT.get(reason, "See the reason.")
 
 
 def _unknown(effect: Effect, trace: str) -> str:

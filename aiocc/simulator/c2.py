@@ -9,7 +9,7 @@ This module was written from the description of the scheme alone and shares noth
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from urllib.parse import quote, unquote_to_bytes
 
@@ -68,7 +68,16 @@ def signature(secret_key: str, prefix: str, canonical: str) -> str:
 
 
 def find_fault(
-    arrival: Arrival, *, access_key: str, secret_key: str, now: float, skew: float, blank_query_line: bool
+    arrival: Arrival,
+    *,
+    access_key: str,
+    secret_key: str,
+    now: float,
+    skew: float,
+    blank_query_line: bool,
+    milliseconds: bool | None = None,
+    signed_headers: Collection[str] | None = None,
+    host_without_port: bool = False,
 ) -> str | None:
     """Say what is wrong with the request's signature, or None when it is right."""
     authorization = arrival.header("authorization")
@@ -82,9 +91,15 @@ def find_fault(
         return "the access key is unknown"
     if (fault := _time_fault(time, now, skew)) is not None:
         return fault
+    if milliseconds is not None and milliseconds != ("." in time):
+        return "the time is not in the precision that is expected here"
     signed = _signed_headers(arrival, names)
     if isinstance(signed, str):
         return signed
+    if signed_headers is not None and {name for name, _ in signed} != set(signed_headers):
+        return "other headers are signed than are expected here"
+    if host_without_port:
+        signed = [(name, value.rpartition(":")[0] if name == "host" else value) for name, value in signed]
     canonical = canonical_request(
         arrival.method, arrival.path, arrival.query, signed, arrival.body, blank_query_line=blank_query_line
     )

@@ -63,6 +63,9 @@ def _admit(centre: Centre, arrival: Arrival) -> None:
         now=centre.clock.now(),
         skew=world.clock_skew,
         blank_query_line=world.c2_blank_query_line,
+        milliseconds=world.c2_milliseconds,
+        signed_headers=world.c2_signed_headers,
+        host_without_port=world.c2_host_without_port,
     )
     if fault is not None:
         raise Refused(text_answer(401, fault))

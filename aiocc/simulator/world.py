@@ -82,6 +82,12 @@ class World:
     clock_skew: float = 900.0
     c2_blank_query_line: bool = False
     """Whether a request without a query is signed with a blank line in its place."""
+    c2_milliseconds: bool | None = None
+    """Whether the time stamp has to have milliseconds; None: as it comes."""
+    c2_signed_headers: Collection[str] | None = None
+    """Which headers have to be signed, in lower case; None: any, with host."""
+    c2_host_without_port: bool = False
+    """Whether the host is signed without its port, as where a front end takes it away."""
     obs_totals: Mapping[int, int] = field(factory=lambda: {1: 120})
     """How many result codes each VDN has; a VDN that is not named has none."""
 
