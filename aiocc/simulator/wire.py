@@ -44,12 +44,12 @@ class WireProtocol(HttpToolsProtocol):
         self._spelled: list[tuple[bytes, bytes]] = []
         self._port = port
         self._requests = 0
-        self.lost = False
+        self.lost: bool = False
 
     def connection_made(self, transport: Any) -> None:
         """Begin; behind a proxy the connection itself does not say by which port it came in."""
         super().connection_made(transport)
-        self.server = (self.server[0] if self.server else "", self._port)
+        self.server: tuple[str, int] | None = (self.server[0] if self.server else "", self._port)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End; a transport under TLS may not say so itself."""

@@ -15,8 +15,8 @@ from aiocc.simulator.faults.kind import Effect, Kind, Stage, kind_of
 
 __all__ = ["CODE_KEYS", "KINDS"]
 
-body = partial(kind_of, Stage.ANSWER)
-harmless = partial(kind_of, Stage.ANSWER, effect=Effect.AS_EVER)
+_body = partial(kind_of, Stage.ANSWER)
+_harmless = partial(kind_of, Stage.ANSWER, effect=Effect.AS_EVER)
 
 CODE_KEYS = ("retcode", "resultCode", "returnCode")
 PAYLOAD_KEYS = ("resultData", "obsCodes")
@@ -69,44 +69,44 @@ def gzipped_zeros(size: int) -> bytes:
     return b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff" + block * (size // BLOCK) + end
 
 
-@body("33", size=200 << 20)
+@_body("33", size=200 << 20)
 def gzip_bomb(answer: Answer, *, size: int) -> Answer:
     """A small body in gzip stands for `size` bytes."""
     return with_body(answer, gzipped_zeros(size), ("Content-Encoding", "gzip"))
 
 
-@body("34")
+@_body("34")
 def double_gzip(answer: Answer) -> Answer:
     """The body is compressed twice."""
     return with_body(answer, gzip.compress(gzip.compress(answer.body)), ("Content-Encoding", "gzip, gzip"))
 
 
-@body("35")
+@_body("35")
 def broken_gzip(answer: Answer) -> Answer:
     """The body says it is gzip, and is not."""
     return with_body(answer, b"\x1f\x8b\x08\x00" + b"no deflate stream", ("Content-Encoding", "gzip"))
 
 
-@body("36")
+@_body("36")
 def truncated_gzip(answer: Answer) -> Answer:
     """The body's gzip stream ends too early."""
     packed = gzip.compress(answer.body)
     return with_body(answer, packed[: len(packed) // 2], ("Content-Encoding", "gzip"))
 
 
-@body("37", depth=200_000)
+@_body("37", depth=200_000)
 def deep_json(answer: Answer, *, depth: int) -> Answer:
     """The JSON is nested `depth` levels."""
     return with_body(answer, b'{"resultCode": ' + b"[" * depth + b"]" * depth + b"}")
 
 
-@body("38")
+@_body("38")
 def bad_utf8(answer: Answer) -> Answer:
     """The text is not valid UTF-8."""
     return with_body(answer, b'{"\xff\xfe": 0, ' + answer.body[1:])
 
 
-@harmless("39")
+@_harmless("39")
 def gbk(answer: Answer) -> Answer:
     """The text is in GBK, and says so."""
     told = changed(answer, lambda content: content.update(note="成功"))
@@ -114,20 +114,20 @@ def gbk(answer: Answer) -> Answer:
     return evolve(told, body=told.body.decode().encode("gbk"), headers=headers, gzip=False)
 
 
-@body("39")
+@_body("39")
 def unsaid_gbk(answer: Answer) -> Answer:
     """The text is in GBK, and says it is UTF-8."""
     told = changed(answer, lambda content: content.update(note="成功"))
     return evolve(told, body=told.body.decode().encode("gbk"), gzip=False)
 
 
-@harmless("40")
+@_harmless("40")
 def byte_order_mark(answer: Answer) -> Answer:
     """The text begins with a byte order mark."""
     return with_body(answer, b"\xef\xbb\xbf" + answer.body)
 
 
-@harmless("40")
+@_harmless("40")
 def utf_16(answer: Answer) -> Answer:
     """The text is in UTF-16, and says so."""
     return evolve(
@@ -138,87 +138,87 @@ def utf_16(answer: Answer) -> Answer:
     )
 
 
-@body("41")
+@_body("41")
 def not_a_number(answer: Answer) -> Answer:
     """A number is NaN."""
     return with_body(answer, b'{"count": NaN, ' + answer.body[1:])
 
 
-@body("41")
+@_body("41")
 def infinite_number(answer: Answer) -> Answer:
     """A number is 1e999."""
     return with_body(answer, b'{"count": 1e999, ' + answer.body[1:])
 
 
-@body("42")
+@_body("42")
 def long_number(answer: Answer) -> Answer:
     """A whole number has 5,000 digits."""
     return with_body(answer, b'{"count": ' + b"7" * 5000 + b", " + answer.body[1:])
 
 
-@body("43")
+@_body("43")
 def duplicate_code(answer: Answer) -> Answer:
     """The result code comes twice, first as a failure and then as it was."""
     codes = b"".join(b'"%b": "99", ' % key.encode() for key in CODE_KEYS if f'"{key}"'.encode() in answer.body)
     return with_body(answer, b"{" + codes + answer.body[1:])
 
 
-@body("44")
+@_body("44")
 def html(answer: Answer) -> Answer:
     """An HTML page comes with a 200."""
     page = b"<html><title>Welcome</title><body>Please sign in.</body></html>"
     return evolve(answer, body=page, headers=(("Content-Type", "text/html"),), gzip=False)
 
 
-@body("46")
+@_body("46")
 def scalar(answer: Answer) -> Answer:
     """The JSON is a number."""
     return with_body(answer, b"0")
 
 
-@body("46")
+@_body("46")
 def array(answer: Answer) -> Answer:
     """The JSON is an array."""
     return with_body(answer, b"[" + answer.body + b"]")
 
 
-@body("46")
+@_body("46")
 def empty(answer: Answer) -> Answer:
     """There is no body."""
     return with_body(answer, b"")
 
 
-@body("46")
+@_body("46")
 def no_content(answer: Answer) -> Answer:
     """The status is 204."""
     return Answer(204, reason="fault", accepted=answer.accepted)
 
 
-@harmless("47")
+@_harmless("47")
 def code_number(answer: Answer) -> Answer:
     """The result code is a number where its text would be that number."""
     return with_codes(answer, lambda code: int(code) if code == str(int(code)) else code)
 
 
-@harmless("47")
+@_harmless("47")
 def code_padded(answer: Answer) -> Answer:
     """The result code has blanks around it."""
     return with_codes(answer, lambda code: f" {code} ")
 
 
-@body("47")
+@_body("47")
 def code_bool(answer: Answer) -> Answer:
     """The result code is false."""
     return with_codes(answer, lambda _: False)
 
 
-@body("48")
+@_body("48")
 def code_missing(answer: Answer) -> Answer:
     """There is no result code."""
     return changed(answer, lambda content: [content.pop(key, None) for key in CODE_KEYS])
 
 
-@body("48")
+@_body("48")
 def code_null(answer: Answer) -> Answer:
     """The result code is null."""
     return with_codes(answer, lambda _: None)
@@ -231,50 +231,50 @@ def _payload(value: Any) -> Callable[[Answer], Answer]:
     return put
 
 
-@harmless("49")
+@_harmless("49")
 def payload_null(answer: Answer) -> Answer:
     """The payload is null."""
     return _payload(None)(answer)
 
 
-@harmless("49")
+@_harmless("49")
 def payload_empty(answer: Answer) -> Answer:
     """The payload is an empty object."""
     return _payload({})(answer)
 
 
-@harmless("49")
+@_harmless("49")
 def payload_text(answer: Answer) -> Answer:
     """The payload is a text."""
     return _payload("none")(answer)
 
 
-@body("50")
+@_body("50")
 def code_unknown(answer: Answer) -> Answer:
     """The result code is in no table."""
     return with_codes(answer, lambda _: "77777")
 
 
-@harmless("51")
+@_harmless("51")
 def pages_repeat(answer: Answer) -> Answer:
     """Every page of a list is the same one."""
     rows = [{"obsCode": "00605", "obsCodeDesc": "The switch is busy."}]
     return changed(answer, lambda content: content.update(obsCodes=rows) if "obsCodes" in content else None)
 
 
-@harmless("51")
+@_harmless("51")
 def pages_never_end(answer: Answer) -> Answer:
     """A list claims ever more rows than it has."""
     return changed(answer, lambda content: content.update(totalCount=10**9) if "totalCount" in content else None)
 
 
-@harmless("51")
+@_harmless("51")
 def pages_shrink(answer: Answer) -> Answer:
     """A list claims fewer rows than it gives."""
     return changed(answer, lambda content: content.update(totalCount=1) if "totalCount" in content else None)
 
 
-@body("27", seed=0)
+@_body("27", seed=0)
 def garbled(answer: Answer, *, seed: int) -> Answer:
     """The opening brace and some other bytes of the body are not what they were."""
     spoiled = bytearray(answer.body or b"?")

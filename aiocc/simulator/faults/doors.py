@@ -6,86 +6,86 @@ from aiocc.simulator.faults.kind import Effect, Kind, Stage, kind_of
 
 __all__ = ["ALERTS", "CLOSED", "KINDS", "PROXIED", "SECURE"]
 
-door = partial(kind_of, Stage.DOOR, effect=Effect.NEVER)
-proxied = partial(kind_of, Stage.DOOR, effect=Effect.AS_EVER)
+_door = partial(kind_of, Stage.DOOR, effect=Effect.NEVER)
+_proxied = partial(kind_of, Stage.DOOR, effect=Effect.AS_EVER)
 
 
-@door("1")
+@_door("1")
 def refused() -> None:
     """Connections are refused."""
 
 
-@door("3")
+@_door("3")
 def blackhole() -> None:
     """Nothing answers to the first packet of a connection (on Linux)."""
 
 
-@door("4")
+@_door("4")
 def unknown_ca() -> None:
     """The certificate is of an authority that nobody knows."""
 
 
-@door("5")
+@_door("5")
 def expired_certificate() -> None:
     """The certificate has expired."""
 
 
-@door("6")
+@_door("6")
 def wrong_host() -> None:
     """The certificate names another host."""
 
 
-@door("6a")
+@_door("6a")
 def client_certificate() -> None:
     """The service wants a certificate of the client."""
 
 
-@door("7")
+@_door("7")
 def old_tls() -> None:
     """The service speaks nothing newer than TLS 1.1."""
 
 
-@door("8")
+@_door("8")
 def plain_http() -> None:
     """A server without TLS answers the handshake with a 400."""
 
 
-@door("8")
+@_door("8")
 def hung_handshake() -> None:
     """Nothing answers to the TLS handshake, or to anything else."""
 
 
-@door("9")
+@_door("9")
 def reset_in_handshake() -> None:
     """The connection is reset at the first bytes of the TLS handshake."""
 
 
-@door("15")
+@_door("15")
 def reset_at_accept() -> None:
     """The connection is reset when the first bytes of a request come, none of which is read."""
 
 
-@proxied("23", at=200)
+@_proxied("23", at=200)
 def bytes_cut(at: int) -> None:
     """A proxy between the two closes the connection after `at` bytes of what the service sends, TLS's included."""
 
 
-@proxied("16", at=200)
+@_proxied("16", at=200)
 def bytes_reset(at: int) -> None:
     """A proxy between the two resets the connection after `at` bytes of what the service sends, TLS's included."""
 
 
-@proxied("20", at=200)
+@_proxied("20", at=200)
 def bytes_stall(at: int) -> None:
     """A proxy between the two passes on nothing more after `at` bytes of what the service sends, TLS's included."""
 
 
-@proxied("16", at=200)
+@_proxied("16", at=200)
 def request_cut(at: int) -> None:
     """A proxy between the two resets the connection after `at` bytes of what the client sends, TLS's included."""
 
 
-@proxied("22", size=1)
+@_proxied("22", size=1)
 def small_pieces(size: int) -> None:
     """A proxy between the two passes on what the service sends in pieces of `size` bytes."""
 

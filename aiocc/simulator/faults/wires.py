@@ -10,7 +10,7 @@ from aiocc.simulator.faults.kind import Effect, Kind, Stage, kind_of
 
 __all__ = ["KINDS"]
 
-wire = partial(kind_of, Stage.WIRE)
+_wire = partial(kind_of, Stage.WIRE)
 
 CHUNK = bytes(1 << 18)
 
@@ -25,37 +25,37 @@ def _length(body: bytes) -> bytes:
     return b"Content-Length: %d" % len(body)
 
 
-@wire("16")
+@_wire("16")
 def reset(_: Emission) -> Emission:
     """The connection is reset after the request was read."""
     return Emission(end="reset")
 
 
-@wire("17")
+@_wire("17")
 def close(_: Emission) -> Emission:
     """The connection is closed after the request was read."""
     return Emission(end="close")
 
 
-@wire("17")
+@_wire("17")
 def vanish(_: Emission) -> Emission:
     """The connection is closed after the request was read, without TLS's own goodbye."""
     return Emission(end="vanish")
 
 
-@wire("18", reused=True)
+@_wire("18", reused=True)
 def stale_connection(_: Emission) -> Emission:
     """A kept-alive connection is closed as the next request arrives on it."""
     return Emission(end="close")
 
 
-@wire("18", reused=True)
+@_wire("18", reused=True)
 def stale_reset(_: Emission) -> Emission:
     """A kept-alive connection is reset as the next request arrives on it."""
     return Emission(end="reset")
 
 
-@wire("20")
+@_wire("20")
 def silence(_: Emission) -> Emission:
     """No answer ever comes."""
     return Emission()
@@ -67,21 +67,21 @@ def _trickled(data: bytes, seconds: float) -> Iterator[bytes | float]:
         yield seconds
 
 
-@wire("21", effect=Effect.AS_EVER, seconds=0.02)
+@_wire("21", effect=Effect.AS_EVER, seconds=0.02)
 def slow_head(emission: Emission, *, seconds: float) -> Emission:
     """The head comes byte by byte, `seconds` apart."""
     head, body = split(emission)
     return evolve(emission, pieces=(*_trickled(head, seconds), body))
 
 
-@wire("22", effect=Effect.AS_EVER, seconds=0.02)
+@_wire("22", effect=Effect.AS_EVER, seconds=0.02)
 def slow_body(emission: Emission, *, seconds: float) -> Emission:
     """The body comes byte by byte, `seconds` apart."""
     head, body = split(emission)
     return evolve(emission, pieces=(head, *_trickled(body, seconds)))
 
 
-@wire("23", at=None)
+@_wire("23", at=None)
 def cut(emission: Emission, *, at: int | None) -> Emission:
     """The answer ends after `at` bytes, by default in the middle of its body."""
     head, body = split(emission)
@@ -89,33 +89,33 @@ def cut(emission: Emission, *, at: int | None) -> Emission:
     return Emission(((head + body)[:length],), "close")
 
 
-@wire("23", effect=Effect.AS_EVER)
+@_wire("23", effect=Effect.AS_EVER)
 def then_close(emission: Emission) -> Emission:
     """The connection is closed after the answer."""
     return evolve(emission, end="close")
 
 
-@wire("16", effect=Effect.AS_EVER)
+@_wire("16", effect=Effect.AS_EVER)
 def then_reset(emission: Emission) -> Emission:
     """The connection is reset after the answer."""
     return evolve(emission, end="reset")
 
 
-@wire("24")
+@_wire("24")
 def short_length(emission: Emission) -> Emission:
     """Content-Length names half of the body."""
     _, body = split(emission)
     return with_head(emission, _length(body), _length(body[: len(body) // 2]))
 
 
-@wire("23")
+@_wire("23")
 def long_length(emission: Emission) -> Emission:
     """Content-Length names more than the body, and the connection is closed."""
     _, body = split(emission)
     return evolve(with_head(emission, _length(body), _length(body + b"more")), end="close")
 
 
-@wire("25")
+@_wire("25")
 def conflicting_lengths(emission: Emission) -> Emission:
     """Two Content-Lengths name two lengths."""
     _, body = split(emission)
@@ -123,7 +123,7 @@ def conflicting_lengths(emission: Emission) -> Emission:
     return with_head(emission, _length(body), two)
 
 
-@wire("26")
+@_wire("26")
 def length_and_chunked(emission: Emission) -> Emission:
     """An answer has both a Content-Length and a Transfer-Encoding, whose body it follows."""
     head, body = split(emission)
@@ -131,34 +131,34 @@ def length_and_chunked(emission: Emission) -> Emission:
     return evolve(emission, pieces=(head, b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)))
 
 
-@wire("27")
+@_wire("27")
 def not_http(_: Emission) -> Emission:
     """What comes is no HTTP."""
     return Emission((b"SSH-2.0-OpenSSH_9.6\r\n\x00\x1b[2J",), "close")
 
 
-@wire("28", size=300_000)
+@_wire("28", size=300_000)
 def huge_header(emission: Emission, *, size: int) -> Emission:
     """A header has `size` bytes."""
     _, body = split(emission)
     return with_head(emission, _length(body), b"X-Filler: " + b"x" * size + b"\r\n" + _length(body))
 
 
-@wire("29", number=2000)
+@_wire("29", number=2000)
 def early_hints(emission: Emission, *, number: int) -> Emission:
     """So many interim answers (103) come before the answer."""
     hint = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
     return evolve(emission, pieces=(hint * number, *emission.pieces))
 
 
-@wire("30")
+@_wire("30")
 def status_999(emission: Emission) -> Emission:
     """The status is 999."""
     told = with_head(emission, b"\r\n", b"\r\nConnection: close\r\n")
     return evolve(with_head(told, b"HTTP/1.1 200", b"HTTP/1.1 999"), end="close")
 
 
-@wire("30", effect=Effect.AS_EVER)
+@_wire("30", effect=Effect.AS_EVER)
 def http_1_0(emission: Emission) -> Emission:
     """An HTTP/1.0 answer without a length ends with its connection."""
     head, body = split(emission)
@@ -166,7 +166,7 @@ def http_1_0(emission: Emission) -> Emission:
     return Emission((head, body), "close")
 
 
-@wire("31", size=100_000_000)
+@_wire("31", size=100_000_000)
 def huge_body(_: Emission, *, size: int) -> Emission:
     """The body has `size` bytes, and says so."""
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % size
@@ -174,7 +174,7 @@ def huge_body(_: Emission, *, size: int) -> Emission:
     return Emission(_chained(head, chunks))
 
 
-@wire("32")
+@_wire("32")
 def endless_body(_: Emission) -> Emission:
     """A body without a length never ends."""
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
