@@ -149,7 +149,7 @@ class _Call(Generic[T]):
         total = self.options.deadline if self.options.deadline is not None else self.line.timeouts.total
         nearest = self.line.nearest_deadline()
         self.deadline = now + total
-        if nearest < self.deadline + _MOMENT:
+        if nearest < self.deadline + _MOMENT and not self.options.seen_through:
             self.deadline = min(self.deadline, nearest - min(_MOMENT, max(0.0, nearest - now) / 10))
         return nearest <= now
 

@@ -147,6 +147,7 @@ class CallOptions:
         hooks: Told of the calls.
         bulk: The calls are one of many, which may wait for others.
         exchanges: Keep what was sent and what came also where it was accepted.
+        seen_through: The call is shielded once it leaves: the deadlines of the caller's scopes do not end it.
     """
 
     deadline: float | None = None
@@ -155,6 +156,7 @@ class CallOptions:
     hooks: Hooks = NO_HOOKS
     bulk: bool = False
     exchanges: bool = False
+    seen_through: bool = False
 
 
 NO_OPTIONS = CallOptions()

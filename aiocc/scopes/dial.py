@@ -139,7 +139,8 @@ class DialScope:
         Raises:
             CallError: It was refused, or it is not known what became of it; then it was dropped as well.
         """
-        begun = await begin(lambda: self._desk.perform(self._request, self._strategy, self._options), self._strategy)
+        options = evolve(self._options, seen_through=True)
+        begun = await begin(lambda: self._desk.perform(self._request, self._strategy, options), self._strategy)
         outcome = begun.outcome
         exists = outcome is None or outcome.delivery in (Delivery.ACCEPTED, Delivery.UNKNOWN)
         if begun.stop is not None:

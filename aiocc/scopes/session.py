@@ -127,7 +127,7 @@ class SignInScope:
         self._on_lost = on_lost
         self._pause = poll_pause
         policy = options.retry or RetryPolicy()
-        self._sign_in_options = evolve(options, retry=evolve(policy, on_unknown="raise"))
+        self._sign_in_options = evolve(options, retry=evolve(policy, on_unknown="raise"), seen_through=True)
         # The loop itself polls again; one attempt is to outlast the gateway's hold whatever the calls' own limit is.
         longest = max(READ, timeouts.read) + timeouts.connect + timeouts.queue
         self._poll_options = evolve(options, deadline=longest, retry=RetryPolicy(max_attempts=1))

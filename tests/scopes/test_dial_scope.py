@@ -21,6 +21,8 @@ from aiocc.auth import CookieToken
 from aiocc.endpoints.dial_events import dial_event
 from aiocc.simulator import Simulator
 
+from .steps import cancel_at_each_await
+
 VOICE = MediaAbility.VOICE
 BRISK = 0.002
 
@@ -146,9 +148,11 @@ async def test_a_drop_that_fails_is_the_scope_s_error_where_there_is_no_other(ai
     assert any("may still occupy an agent" in note for note in mine.value.__notes__)
 
 
-async def test_a_call_cancelled_at_each_of_its_steps_leaves_no_agent_occupied(aicc: Simulator, client: Client) -> None:
-    """Step by step through creation, events and drop."""
-    for step in itertools.count(0, 2):
+async def test_a_call_cancelled_at_each_turn_of_the_loop_leaves_no_agent_occupied(
+    aicc: Simulator, client: Client
+) -> None:
+    """Turn by turn through creation, events and drop."""
+    for turn in itertools.count():
         done = False
         async with anyio.create_task_group() as group:
 
@@ -159,13 +163,44 @@ async def test_a_call_cancelled_at_each_of_its_steps_leaves_no_agent_occupied(ai
                 done = True
 
             group.start_soon(whole)
-            for _ in range(step):
+            for _ in range(turn):
                 await anyio.lowlevel.checkpoint()
             group.cancel_scope.cancel()
         assert 0 == aicc.agents_occupied
         if done:
             break
-    assert step > 2
+    assert turn > 2
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["answered", "not answered"])
+async def test_a_call_cancelled_at_each_of_its_awaits_leaves_no_agent_occupied(
+    aicc: Simulator, client: Client, lost: bool
+) -> None:
+    """At the first, the second, and so on: of creation, events and drop; also where the events have to settle it."""
+
+    async def whole() -> None:
+        if lost:
+            aicc.answer_with("click_to_dial", status=502, after_effect=True)
+        async with client.dial(VOICE, poll_pause=BRISK) as call, call.events() as events:
+            await anext(events)
+
+    def check() -> None:
+        assert 0 == aicc.agents_occupied
+        aicc.reset()
+
+    assert 5 < await cancel_at_each_await(whole, check)
+
+
+async def test_a_scope_s_deadline_leaves_no_agent_occupied(aicc: Simulator, client: Client) -> None:
+    """A creation that is on its way when the time is up is seen through, and the call dropped."""
+    aicc.configure(latency=0.01)
+    for milliseconds in range(1, 40, 3):
+        with anyio.move_on_after(milliseconds / 1000) as scope:
+            async with client.dial(VOICE, poll_pause=BRISK):
+                await anyio.sleep_forever()
+
+        assert scope.cancelled_caught
+        assert 0 == aicc.agents_occupied
 
 
 @pytest.mark.parametrize("pause", [0, -1, 61, "1", True])

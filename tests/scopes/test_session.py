@@ -24,6 +24,8 @@ from aiocc.scopes.session import AgentSession
 from aiocc.simulator import Simulator
 from tests.campaigns.kernel import until
 
+from .steps import cancel_at_each_await
+
 AGENT = 205
 SENDER = 101
 BRISK = (0.001, 0.002)
@@ -297,11 +299,11 @@ async def test_what_is_missing_is_named_with_its_variable(aicc: Simulator) -> No
     assert () == aicc.requests
 
 
-async def test_a_session_cancelled_at_each_of_its_steps_leaves_nobody_signed_in(
+async def test_a_session_cancelled_at_each_turn_of_the_loop_leaves_nobody_signed_in(
     aicc: Simulator, client: Client
 ) -> None:
-    """Step by step through sign-in, poll, note and sign-out; afterwards the gateway knows of nobody."""
-    for step in itertools.count(0, 3):
+    """Turn by turn through sign-in, poll, note and sign-out; afterwards the gateway knows of nobody."""
+    for turn in itertools.count():
         done = False
         async with anyio.create_task_group() as group:
 
@@ -312,13 +314,45 @@ async def test_a_session_cancelled_at_each_of_its_steps_leaves_nobody_signed_in(
                 done = True
 
             group.start_soon(whole)
-            for _ in range(step):
+            for _ in range(turn):
                 await anyio.lowlevel.checkpoint()
             group.cancel_scope.cancel()
         assert () == aicc.agents_signed_in
         if done:
             break
-    assert step > 3
+    assert turn > 3
+
+
+async def test_a_session_cancelled_at_each_of_its_awaits_leaves_nobody_signed_in(
+    aicc: Simulator, client: Client
+) -> None:
+    """At the first, the second, and so on: of sign-in, a forced one too, polls and their events, note and sign-out."""
+
+    async def whole() -> None:
+        aicc.sign_in(AGENT)
+        async with client.sign_in(AGENT, **settings(aicc, force="if_signed_in")) as agent, agent.events() as events:
+            await agent.send_note([AGENT], "hello")
+            while not isinstance(await anext(events), NoteReceived):
+                pass
+
+    def check() -> None:
+        assert () == aicc.agents_signed_in
+        aicc.reset()
+        aicc.configure(poll_hold=0.05)
+
+    assert 5 < await cancel_at_each_await(whole, check)
+
+
+async def test_a_scope_s_deadline_leaves_nobody_signed_in(aicc: Simulator, client: Client) -> None:
+    """A sign-in that is on its way when the time is up is seen through, and undone."""
+    aicc.configure(latency=0.01)
+    for milliseconds in range(1, 40, 3):
+        with anyio.move_on_after(milliseconds / 1000) as scope:
+            async with client.sign_in(AGENT, **settings(aicc)):
+                await anyio.sleep_forever()
+
+        assert scope.cancelled_caught
+        assert () == aicc.agents_signed_in
 
 
 async def test_a_cancelled_sign_in_whose_answer_is_lost_is_named(aicc: Simulator, client: Client) -> None:
