@@ -98,7 +98,7 @@ def storm_server(folder: Path) -> Iterator[StormServer]:
     ca.cert_pem.write_to_path(folder / "ca.pem")
     issued = ca.issue_cert("127.0.0.1", key_type=trustme.KeyType.ECDSA)
     issued.private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
-    command = [sys.executable, str(Path(__file__).with_name("storm_server.py")), str(folder / "server.pem")]
+    command = [sys.executable, "-P", str(Path(__file__).with_name("storm_server.py")), str(folder / "server.pem")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stdout is not None

@@ -161,7 +161,7 @@ def options(client: Client) -> None:
 def strategies() -> tuple[Strategy, ...]:
     app = AppKey("key", "secret")
     web = WebToken(app, url="https://fabric.example", channel_id="1", user_id="u", user_name="U")
-    return app, web, AkSk("ak", "sk"), AgentGuid("guid"), CookieToken("token")
+    return app, web, AkSk("ak", "sk").varied(milliseconds=True), AgentGuid("guid"), CookieToken("token")
 
 
 def signature() -> str:
