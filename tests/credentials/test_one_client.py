@@ -17,7 +17,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from aiocc import Client, CreateCall, Outcome
+from aiocc import Client, CreateCall, LeaveMessage, Outcome
 from aiocc.simulator import Simulator
 
 from .conftest import LEAVES_CONNECTIONS, Backend, app_key, fabric_client, relay, run
@@ -134,29 +134,28 @@ def _forget(task: Any) -> None:
 @LEAVES_CONNECTIONS
 def test_a_forked_child_leaves_its_parents_connections_alone(centre: Simulator, anyio_backend: Backend) -> None:
     """Row 67: the child has connections of its own, and drops its parent's unseen; the parent's serve on."""
-    client = fabric_client(centre)
+    client = Client.from_env(centre.environment)
     seen: list[list[str | None]] = []
     statuses: list[int] = []
 
     async def of_the_child() -> None:
-        outcome = await client.send(CreateCall(called="child"))
+        outcome = await client.send(LeaveMessage(phone_no="1", content="child"))
         gc.collect()
-        again = await client.send(CreateCall(called="child again"))
+        again = await client.send(LeaveMessage(phone_no="1", content="child again"))
         await client.aclose()
         assert (["fresh"], ["reused"]) == (connections(outcome), connections(again))
 
     async def of_the_parent() -> None:
-        seen.append(connections(await client.send(CreateCall(called="before"))))
+        seen.append(connections(await client.send(LeaveMessage(phone_no="1", content="before"))))
         statuses.append(_in_child(lambda: run(anyio_backend, of_the_child)))
-        seen.append(connections(await client.send(CreateCall(called="after"))))
-        seen.append(connections(await client.send(CreateCall(called="at last"))))
+        seen.append(connections(await client.send(LeaveMessage(phone_no="1", content="after"))))
+        seen.append(connections(await client.send(LeaveMessage(phone_no="1", content="at last"))))
         await client.aclose()
 
     run(anyio_backend, of_the_parent)
 
-    assert ([0], [["reused"], ["reused"], ["reused"]]) == (statuses, seen)
-    assert ["before", "child", "child again", "after", "at last"] == [placed.called for placed in centre.calls]
-    assert 1 == centre.token_requests
+    assert ([0], [["fresh"], ["reused"], ["reused"]]) == (statuses, seen)
+    assert ["before", "child", "child again", "after", "at last"] == [left.content for left in centre.messages]
 
 
 @FORKS
