@@ -19,7 +19,6 @@ from aiocc.version import __version__
 
 app: typer.Typer = typer.Typer(
     name="aiocc",
-    help="Huawei AICC / CEC contact centre: client and simulator.",
     epilog=exits.HELP,
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,

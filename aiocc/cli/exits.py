@@ -11,6 +11,7 @@
 | 6 | unknown: it may have happened; do not simply repeat |
 | 7 | done, but the answer's payload could not be read |
 | 130 | interrupted (Ctrl-C); what is known stands on stderr |
+| 141 | whoever read the output went away (`| head`) |
 """
 
 from __future__ import annotations
@@ -25,13 +26,14 @@ CHECK_FAILED: Final = 1
 USAGE: Final = 2
 CONFIGURATION: Final = 3
 INTERRUPTED: Final = 130
+BROKEN_PIPE: Final = 141
 
 BY_DELIVERY: Final = {Delivery.NOT_SENT: 4, Delivery.REJECTED: 5, Delivery.UNKNOWN: 6, Delivery.ACCEPTED: 7}
 """For a call that did not simply succeed."""
 
 HELP: Final = (
     "Exit codes: 0 done; 1 a check failed; 2 wrong usage; 3 wrong configuration; 4 not sent, repeating is safe; "
-    "5 rejected; 6 unknown, it may have happened; 7 done, payload unreadable; 130 interrupted."
+    "5 rejected; 6 unknown, it may have happened; 7 done, payload unreadable; 130 interrupted; 141 broken pipe."
 )
 
 

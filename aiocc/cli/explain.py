@@ -7,8 +7,10 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from aiocc.cli import exits
 from aiocc.cli.options import AsJson
-from aiocc.cli.output import form_of, show_one, show_rows
+from aiocc.cli.output import Form, form_of, show_one, show_rows
+from aiocc.cli.running import guarded
 from aiocc.endpoints.agent_events import PollAgentEvents
 from aiocc.endpoints.click_to_dial import ClickToDial
 from aiocc.endpoints.create_call import CreateCall
@@ -37,23 +39,33 @@ def explain(
     """Explain an operation, or what one of its result codes means, proves and asks for."""
     form = form_of(as_json=as_json, as_csv=False)
     found = _operation(operation)
-    if code is not None:
-        show_one({"operation": found.name, **_facts(_code(found, code))}, form)
-        return
-    show_one(
-        {
-            "operation": found.name,
-            "in the vendor's logs": found.log_name,
-            "service": found.service,
-            "request": f"{found.method} {found.path}",
-            "doing it twice": f"{found.effect.value}: {_repeat(found)}",
-            "page": found.page,
-        },
-        form,
-    )
-    if not as_json:
-        typer.echo()
-        show_rows(map(_facts, found.codes.values()), ("code", "proves", "meaning", "source"), form)
+    known = None if code is None else _code(found, code)
+
+    def work() -> int:
+        if known is not None:
+            show_one({"operation": found.name, **_facts(known)}, form)
+        elif form is Form.JSON:
+            show_one({**_about(found), "codes": [_facts(one) for one in found.codes.values()]}, form)
+        else:
+            show_one(_about(found), form)
+            typer.echo()
+            show_rows(map(_facts, found.codes.values()), ("code", "proves", "meaning", "source"), form)
+        return exits.OK
+
+    raise typer.Exit(guarded(work, form, []))
+
+
+def _about(operation: Operation[Any]) -> dict[str, Any]:
+    return {
+        "operation": operation.name,
+        "log_name": operation.log_name,
+        "service": operation.service,
+        "method": operation.method,
+        "path": operation.path,
+        "effect": operation.effect.value,
+        "repeats": _repeat(operation),
+        "page": operation.page,
+    }
 
 
 def _operation(name: str) -> Operation[Any]:
@@ -79,7 +91,7 @@ def _facts(code: Code) -> dict[str, Any]:
         "code": code.code,
         "meaning": code.meaning,
         "proves": code.proves,
-        "what a call does": code.act,
+        "act": code.act,
         "source": code.source,
         "page": code.page,
     }

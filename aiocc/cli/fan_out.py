@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from attrs import asdict, define, field
@@ -35,6 +35,10 @@ LINE_EVERY = 2.0
 """Seconds between two lines of progress where the output is piped."""
 
 
+BARE: Final = ["to"]
+"""The columns of a file without a line of names."""
+
+
 @define
 class Table:
     """A CSV file's notes, and what is wrong with it."""
@@ -53,44 +57,59 @@ def read_table(file: Path, content: str | None) -> Table:
     Raises:
         InvalidRequestError: It has no usable columns.
     """
+    table, names, first = Table(), None, 1
     try:
-        text = file.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidRequestError(f"{file} could not be read ({type(error).__name__})") from None
-    lines = text.splitlines()
-    if lines and lines[0].split(",")[0].strip().isdigit():
-        lines = ["to", *lines]
-        first = 1
-    else:
-        first = 2
-    reader = csv.DictReader(lines, skipinitialspace=True)
-    names = [name.strip() for name in reader.fieldnames or ()]
-    reader.fieldnames = names
-    if "to" not in names:
-        raise InvalidRequestError(f"{file} must have a column 'to', not {', '.join(map(repr, names)) or 'nothing'}")
-    if content is None and "content" not in names:
-        raise InvalidRequestError(f"{file} has no column 'content': give the note with --content")
-    table = Table()
-    for number, row in enumerate(reader, first):
-        _read_row(table, number, row, content)
+        with file.open(encoding="utf-8-sig", newline="") as opened:
+            reader = csv.reader(opened, skipinitialspace=True)
+            for row in reader:
+                number, first = first, reader.line_num + 1
+                if not any(cell.strip() for cell in row):
+                    continue
+                if names is None:
+                    names = _names(file, row, content)
+                    if names is not BARE:
+                        continue
+                _read_row(table, number, names, row, content)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        why = getattr(error, "strerror", None) or f"line {first}: {error}"
+        raise InvalidRequestError(f"{file} could not be read ({why})") from None
+    if names is None:
+        raise InvalidRequestError(f"{file} is empty")
     return table
 
 
-def _read_row(table: Table, number: int, row: dict[str, Any], content: str | None) -> None:
+def _names(file: Path, row: list[str], content: str | None) -> list[str]:
+    """Read the line of names, or see that there is none."""
+    if row[0].strip().isdigit():
+        if content is None:
+            raise InvalidRequestError(f"{file} has no line of names: name its columns, or give the note with --content")
+        return BARE
+    names = [name.strip() for name in row]
+    if "to" not in names:
+        raise InvalidRequestError(f"{file} must have a column 'to', not {', '.join(map(repr, names))}")
+    if content is None and "content" not in names:
+        raise InvalidRequestError(f"{file} has no column 'content': give the note with --content")
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise InvalidRequestError(f"{file} has two columns {twice!r}")
+    return names
+
+
+def _read_row(table: Table, number: int, names: list[str], row: list[str], content: str | None) -> None:
     try:
-        table.notes.append(_note(row, content))
+        table.notes.append(_note(names, row, content))
     except InvalidRequestError as error:
         table.wrong.append(f"line {number}: {error}")
 
 
-def _note(row: dict[str, Any], content: str | None) -> Note:
-    words = str(row.get("to") or "").replace(";", " ").split()
+def _note(names: list[str], cells: list[str], content: str | None) -> Note:
+    if len(cells) > len(names):
+        raise InvalidRequestError(f"there are {len(cells)} cells in {len(names)} columns")
+    row = dict(zip(names, cells, strict=False))
+    words = row.get("to", "").replace(";", " ").split()
     text = row.get("content") if content is None else content
-    if None in row:
-        raise InvalidRequestError("there are more cells than columns")
     if not words or not all(word.isascii() and word.isdigit() for word in words):
         raise InvalidRequestError("to must be agent ids, each a whole number")
-    one = Note([int(word) for word in words], text or "", key=(row.get("key") or "").strip() or None)
+    one = Note([int(word) for word in words], text or "", key=row.get("key", "").strip() or None)
     one.check()
     return one
 
@@ -148,10 +167,17 @@ def fan_out(
                 interrupted = not run.report.complete
                 if interrupted:
                     _show(run.report, form)
+                    complain(f"aiocc: {_how_to_go_on(journal)}")
         _show(run.report, form)
         return exits.of_many(run.report.receivers)
 
     with_client(source_of(context), ("sign-in",) if sign_in else ("guid",), form, work)
+
+
+def _how_to_go_on(journal: Path | None) -> str:
+    if journal is None:
+        return "there is no --journal to go on from: who has the note, and who may have it, is what stands above"
+    return f"the same command goes on from {journal}; `aiocc notes status --unsettled {journal}` names what is unknown"
 
 
 def _check(table: Table, file: Path, content: str | None, *, skip: bool) -> int:
@@ -161,7 +187,7 @@ def _check(table: Table, file: Path, content: str | None, *, skip: bool) -> int:
         complain(f"aiocc: {file}, {wrong}")
     if table.wrong and not skip:
         complain(
-            f"aiocc: {len(table.wrong)} bad rows, nothing was sent; --skip-invalid sends the other {len(table.notes)}"
+            f"aiocc: bad rows: {len(table.wrong)}; nothing was sent, --skip-invalid sends the other {len(table.notes)}"
         )
         return exits.USAGE
     if not table.notes:
@@ -238,7 +264,7 @@ def status(
         try:
             found = read_journal(journal)
         except JournalError as error:
-            complain(f"aiocc: {error}")
+            complain(f"aiocc: {journal}: {error}")
             return exits.CONFIGURATION
         if form is Form.CSV:
             found.write_csv(sys.stdout, unsettled=unsettled)

@@ -10,7 +10,7 @@ import typer
 
 from aiocc.cli import exits
 from aiocc.cli.options import AsCsv, AsJson, Deadline, DryRun, source_of
-from aiocc.cli.output import Form, form_of, show_one, show_rows
+from aiocc.cli.output import Form, form_of, show_explanation, show_one, show_rows
 from aiocc.cli.running import tell_failure, with_client
 from aiocc.client import Client
 from aiocc.endpoints.click_to_dial import ClickToDial, MediaAbility
@@ -162,7 +162,7 @@ def perform(
         view = client.with_options(deadline=deadline) if deadline is not None else client
         request = make(view)
         if dry_run:
-            typer.echo(str(view.explain(request)))
+            show_explanation(view.explain(request), form)
             return exits.OK
         outcome = await view.send(request)
         if outcome.error is not None:

@@ -14,7 +14,11 @@ AsCsv = Annotated[bool, typer.Option("--csv", help="Write CSV, for programs.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be sent, credentials hidden; send nothing.")]
 Deadline = Annotated[float | None, typer.Option(min=0.1, help="Seconds for the whole call.")]
 Config = Annotated[
-    Path | None, typer.Option("--config", help="A TOML file with profiles; else AIOCC_CONFIG, else the usual place.")
+    Path | None,
+    typer.Option(
+        "--config",
+        help="A TOML file with profiles; else AIOCC_CONFIG, else ~/.config/aiocc/config.toml or its like.",
+    ),
 ]
 Profile = Annotated[
     str | None, typer.Option("--profile", help="Which of its profiles; else AIOCC_PROFILE, else default.")

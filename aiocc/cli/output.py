@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from aiocc.call.explain import Explanation
 from aiocc.errors import CallError
 
 
@@ -24,6 +25,14 @@ class Form(StrEnum):
     TABLE = "table"
     JSON = "json"
     CSV = "csv"
+
+
+class PipedConsole(Console):
+    """A console that leaves a broken pipe to whoever knows the exit codes."""
+
+    def on_broken_pipe(self) -> None:
+        """Go on with the error that is being handled."""
+        raise  # noqa: PLE0704 - rich calls this while it handles the error
 
 
 def form_of(*, as_json: bool, as_csv: bool) -> Form:
@@ -49,7 +58,7 @@ def show_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], form: F
         table = Table(*columns, box=None, pad_edge=False)
         for row in rows:
             table.add_row(*("" if row.get(name) is None else str(plain(row[name])) for name in columns))
-        Console(soft_wrap=True).print(table, markup=False)
+        PipedConsole(soft_wrap=True).print(table, markup=False)
 
 
 def show_one(values: Mapping[str, Any], form: Form) -> None:
@@ -89,6 +98,14 @@ def failure(error: CallError) -> dict[str, Any]:
         "call_id": error.call_id,
         "attempts": len(error.attempts),
     }
+
+
+def show_explanation(explanation: Explanation, form: Form) -> None:
+    """Write what would be sent."""
+    if form is Form.JSON:
+        show_one(plain(explanation), form)
+    else:
+        typer.echo(str(explanation))
 
 
 def complain(text: str) -> None:

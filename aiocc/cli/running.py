@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
@@ -42,7 +44,12 @@ def with_client(source: Source, needs: tuple[str, ...], form: Form, work: Work) 
 def guarded(work: Callable[[], int], form: Form, told: list[str]) -> int:
     """Do something, and give the exit code for whatever comes of it."""
     try:
-        return work()
+        code = work()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still in the buffer has no reader; at the interpreter's end it would be a complaint.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exits.BROKEN_PIPE
     except KeyboardInterrupt:
         for note in told or ["aiocc: interrupted; nothing was on its way"]:
             complain(note)
@@ -58,6 +65,7 @@ def guarded(work: Callable[[], int], form: Form, told: list[str]) -> int:
     except AioccError as error:
         complain(f"aiocc: {error}")
         return exits.CONFIGURATION
+    return code
 
 
 def tell_failure(error: CallError, form: Form) -> int:

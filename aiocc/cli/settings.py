@@ -147,7 +147,7 @@ def _variable(file: Path, profile: str, table: str, key: str, value: object) -> 
     if key not in KEYS[table]:
         raise ConfigurationError(f"{file}: {where} is no setting{_did_you_mean(key, KEYS[table])}")
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise ConfigurationError(f"{file}: {where} must be text")
+        raise ConfigurationError(f"{file}: {where} must be text or a whole number")
     return "_".join(filter(None, ("AIOCC", table.upper(), key.upper()))), str(value)
 
 

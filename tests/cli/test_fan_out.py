@@ -1,0 +1,120 @@
+"""`aiocc note fan-out`: the table is judged whole before anything is sent."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from aiocc.simulator import Simulator
+
+from .conftest import Run
+
+BAD = """to,content,key
+31002,good,a
+nobody,bad,b
+
+31003;31004,"two
+lines",c
+12,bad,d
+31005,{long},e
+31006,bad,f,g
+,bad,h
+31007,good,i
+""".replace("{long}", "x" * 1024)
+BAD_LINES = (3, 7, 8, 9, 10)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """Give a file with good and bad rows."""
+    file = tmp_path / "agents.csv"
+    file.write_text(BAD)
+    return file
+
+
+def test_bad_rows_are_all_named_and_nothing_is_sent(run: Run, aicc: Simulator, table: Path) -> None:
+    """Every bad row is named by its line of the file, also after blank lines and cells of several lines."""
+    done = run("note", "fan-out", "--to", str(table))
+
+    named = [
+        int(line.partition(", line ")[2].partition(":")[0]) for line in done.stderr.splitlines() if ", line " in line
+    ]
+    assert (2, BAD_LINES) == (done.exit_code, tuple(named))
+    assert "nothing was sent" in done.stderr
+    assert () == aicc.requests
+
+
+def test_good_rows_are_sent_where_told_so(run: Run, aicc: Simulator, table: Path) -> None:
+    """`--skip-invalid` sends what can be sent, every character of it."""
+    done = run("note", "fan-out", "--to", str(table), "--skip-invalid", "--json")
+
+    assert (0, 4) == (done.exit_code, json.loads(done.stdout)["accepted"])
+    assert ["two\nlines"] == [note.content for note in aicc.inbox(31004)]
+    assert 4 == len(aicc.notes)
+
+
+def test_receivers_alone(run: Run, aicc: Simulator, tmp_path: Path) -> None:
+    """A file without names is receivers, one note for all, given beside it."""
+    file = tmp_path / "agents.csv"
+    file.write_bytes(b"\xef\xbb\xbf31002\r\n31003\r\n")
+
+    assert 2 == run("note", "fan-out", "--to", str(file)).exit_code
+    assert 0 == run("note", "fan-out", "--to", str(file), "--content", "hello").exit_code
+    assert ["hello"] == [note.content for note in aicc.inbox(31003)]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is empty"),
+        (b"agent,content\n1,x\n", "must have a column 'to', not 'agent', 'content'"),
+        (b"to,text\n31002,x\n", "has no column 'content'"),
+        (b"to,to,content\n1,2,x\n", "has two columns 'to'"),
+        (b"to,content\n", "has no notes to send"),
+        (b"to,content\n31002,\xff\n", "could not be read"),
+        (b"31002\n", "--content"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_2(run: Run, aicc: Simulator, tmp_path: Path, content: bytes, said: str) -> None:
+    """A file that is no table of notes is refused as a whole."""
+    file = tmp_path / "agents.csv"
+    file.write_bytes(content)
+
+    done = run("note", "fan-out", "--to", str(file))
+
+    assert (2, ()) == (done.exit_code, aicc.requests)
+    assert f"{file}" in done.stderr
+    assert said in done.stderr
+
+
+def test_a_dry_run_counts(run: Run, aicc: Simulator, table: Path) -> None:
+    """`--dry-run` says how much would be sent."""
+    done = run("note", "fan-out", "--to", str(table), "--skip-invalid", "--dry-run", "--json")
+
+    assert {"notes": 3, "requests": 3, "receivers": 4, "sent": 0} == json.loads(done.stdout)
+    assert () == aicc.requests
+
+
+def test_the_gravest_delivery_is_the_exit_code(run: Run, aicc: Simulator, tmp_path: Path) -> None:
+    """A run of which one note is rejected exits with 5, and says which."""
+    file = tmp_path / "agents.csv"
+    file.write_text("to,content,key\n31002,hello,first\n31003,hello,second\n")
+    aicc.answer_with("send_note", code="100-001")
+
+    done = run("note", "fan-out", "--to", str(file), "--concurrency", "1")
+
+    assert 5 == done.exit_code
+    assert "(first)" in done.stderr
+
+
+def test_signing_in_for_the_run(run: Run, aicc: Simulator, tmp_path: Path) -> None:
+    """`--sign-in` needs no GUID, and leaves nobody signed in."""
+    file = tmp_path / "agents.csv"
+    file.write_text("31002\n")
+    aicc.sign_out(101)
+
+    done = run("note", "fan-out", "--to", str(file), "--content", "x", "--sign-in", AIOCC_AGENT_GUID=None)
+
+    assert (0, (), 1) == (done.exit_code, aicc.agents_signed_in, len(aicc.inbox(31002)))
