@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import httpx
 from attrs import field, frozen
@@ -105,7 +106,8 @@ def _service(env: _Environment, name: str, url: str, transport: httpx.AsyncBaseT
         token = env.secret("AIOCC_WEBADAPTER_TOKEN")
         auth = CookieToken(token) if token is not None else None
     elif name == "isales":
-        auth = AkSk(env.required("AIOCC_ISALES_ACCESS_KEY"), env.required("AIOCC_ISALES_SECRET_KEY"))
+        access_key, secret_key = env.required("AIOCC_ISALES_ACCESS_KEY"), env.required("AIOCC_ISALES_SECRET_KEY")
+        auth = AkSk(access_key, secret_key, **_switches(env.text("AIOCC_ISALES_SIGNATURE") or ""))
     elif name == "fabric":
         auth = AppKey(
             env.required("AIOCC_FABRIC_APP_KEY"),
@@ -118,6 +120,25 @@ def _service(env: _Environment, name: str, url: str, transport: httpx.AsyncBaseT
         return Service(url, auth=auth, tls=TLS(ca_file=ca_file))
     except ConfigurationError as error:
         raise ConfigurationError(f"{url_variable(name)}: {error}") from None
+
+
+def _switches(text: str) -> dict[str, Any]:
+    """Read how a deployment wants requests signed: `milliseconds host=10.10.10.4`."""
+    found: dict[str, Any] = {}
+    for word in text.split():
+        name, _, value = word.partition("=")
+        if name in ("milliseconds", "blank_query_line") and not value:
+            found[name] = True
+        elif name == "signed_headers" and value:
+            found[name] = value.split(";")
+        elif name == "host" and value:
+            found[name] = value
+        else:
+            raise ConfigurationError(
+                f"AIOCC_ISALES_SIGNATURE: {word!r} is none of milliseconds, signed_headers=content-type;host, "
+                "host=..., blank_query_line"
+            )
+    return found
 
 
 class _Environment:

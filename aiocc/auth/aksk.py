@@ -10,7 +10,7 @@ import hmac
 import logging
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from aiocc.auth.strategy import Credential, Fetch, Strategy, Verdict
@@ -141,6 +141,17 @@ class AkSk(Strategy):
         self._host = host
         self._blank_query_line = blank_query_line
         self._skew = timedelta(0)
+
+    @property
+    def switches(self) -> Mapping[str, Any]:
+        """The arguments besides the keys that differ from their defaults."""
+        given = {
+            "milliseconds": self._milliseconds or None,
+            "signed_headers": self._signed_headers if self._signed_headers != ("host",) else None,
+            "host": self._host,
+            "blank_query_line": self._blank_query_line or None,
+        }
+        return {name: value for name, value in given.items() if value is not None}
 
     def varied(
         self,

@@ -34,7 +34,7 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "": ("ca_file",),
     "webadapter": ("url", "ca_file", "token", "token_file"),
     "gateway": ("url", "ca_file"),
-    "isales": ("url", "ca_file", "access_key", "access_key_file", "secret_key", "secret_key_file"),
+    "isales": ("url", "ca_file", "access_key", "access_key_file", "secret_key", "secret_key_file", "signature"),
     "fabric": ("url", "ca_file", "app_key", "app_key_file", "app_secret", "app_secret_file", "token_url"),
     "agent": ("id", "guid", "guid_file", "password", "password_file", "phone"),
 }

@@ -55,6 +55,7 @@ def test_a_wrong_profile_is_3(run: Run, tmp_path: Path) -> None:
         ({"AIOCC_ISALES_SECRET_KEY_FILE": "/nowhere"}, "are both set"),
         ({"AIOCC_ISALES_URL": None}, "AIOCC_ISALES_URL is not"),
         ({"AIOCC_ISALES_URL": "http://cc.example"}, "AIOCC_ISALES_URL: url must be https"),
+        ({"AIOCC_ISALES_SIGNATURE": "millis"}, "AIOCC_ISALES_SIGNATURE: 'millis' is none of milliseconds"),
         ({"AIOCC_CA_FILE": "/nowhere"}, "ca_file: there is no file '/nowhere'"),
         ({"AIOCC_AGENT_ID": "canary-4711"}, "AIOCC_AGENT_ID must be a whole number"),
         ({"AIOCC_CONFIG": "/nowhere"}, "/nowhere: there is no such file"),

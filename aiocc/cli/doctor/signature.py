@@ -45,19 +45,18 @@ class Signature:
 
     async def check(self) -> list[Check]:
         """Try the signature as it is configured, then, where it is refused, in the other ways."""
-        error = await self._ask(self._read(), {})
+        own = dict(self.auth.switches)
+        error = await self._ask(self._read(), own)
         if not is_refused(error):
-            return [judged("isales", error, ""), *(await self._without_query({}) if proves(error) else [])]
-        tried = 1
-        for switches in variants(self.service.origin):
-            tried += 1
+            return [judged("isales", error, ""), *(await self._without_query(own) if proves(error) else [])]
+        others = [switches for switches in variants(self.service.origin) if switches != own]
+        for switches in others:
             if proves(await self._ask(self._read(), switches)):
                 refused = f"refused as it is; this deployment takes AkSk(..., {written(switches)})"
-                advice = f"Give auth=AkSk(access_key, secret_key, {written(switches)})."
-                found = Check("isales", "credential", State.FAILED, refused, advice)
+                found = Check("isales", "credential", State.FAILED, refused, advised(switches))
                 return [found, *await self._without_query(switches)]
         advice = "Check AIOCC_ISALES_ACCESS_KEY and AIOCC_ISALES_SECRET_KEY with the operator's staff."
-        return [Check("isales", "credential", State.FAILED, f"refused, signed in {tried} ways", advice)]
+        return [Check("isales", "credential", State.FAILED, f"refused, signed in {len(others) + 1} ways", advice)]
 
     async def _without_query(self, switches: Switches) -> list[Check]:
         """See how a request without a query is signed, which the operations of this package do not need."""
@@ -67,25 +66,25 @@ class Signature:
         )
         if not is_refused(await self._ask(bare, switches)):
             return [Check("isales", name, State.OK, "a request without a query is accepted too")]
-        both = {**switches, **BLANK_LINE}
-        if not proves(await self._ask(bare, both)):
+        other = {**switches, **BLANK_LINE}
+        if BLANK_LINE.items() <= switches.items():
+            other = {name: value for name, value in switches.items() if name not in BLANK_LINE}
+        if not proves(await self._ask(bare, other)):
             return [Check("isales", name, State.SKIPPED, "a request without a query is refused, signed either way")]
-        detail = f"a request without a query is accepted with AkSk(..., {written(both)})"
-        return [
-            Check("isales", name, State.FAILED, detail, f"Give auth=AkSk(access_key, secret_key, {written(both)}).")
-        ]
+        detail = f"a request without a query is accepted with AkSk(..., {written(other)})"
+        return [Check("isales", name, State.FAILED, detail, advised(other))]
 
     def _read(self) -> QueryObsResultCodes:
         return QueryObsResultCodes(self.vdn, page_size=1)
 
     async def _ask(self, request: Request[Any], switches: Switches) -> CallError | None:
-        auth = self.auth.varied(**switches) if switches else self.auth
+        auth = self.auth.varied(**switches)
         async with Client(isales=Service(self.service.url, auth=auth, tls=self.service.tls)) as client:
             return (await client.with_options(deadline=self.deadline).send(request)).error
 
 
 def variants(origin: Origin) -> Iterator[Switches]:
-    """Give the documented ways to sign besides the usual one, those with the fewest switches first."""
+    """Give the documented ways to sign, those with the fewest switches first."""
     port = len(str(origin.port)) + 1
     hosts = (None,) if origin.authority.endswith(("]", origin.host)) else (None, origin.authority[:-port])
     ways: list[Switches] = [
@@ -96,12 +95,21 @@ def variants(origin: Origin) -> Iterator[Switches]:
         }
         for milliseconds, headers, host in product((False, True), (None, ("content-type", "host")), hosts)
     ]
-    yield from sorted(filter(None, ways), key=len)
+    yield from sorted(ways, key=len)
 
 
 def written(switches: Switches) -> str:
     """Write switches as arguments."""
     return ", ".join(f"{name}={value!r}" for name, value in switches.items())
+
+
+def advised(switches: Switches) -> str:
+    """Say how switches are given: in code, and in the environment."""
+    words = (
+        name if value is True else f"{name}={value if isinstance(value, str) else ';'.join(value)}"
+        for name, value in switches.items()
+    )
+    return f"Give AkSk(access_key, secret_key, {written(switches)}), or AIOCC_ISALES_SIGNATURE='{' '.join(words)}'."
 
 
 def is_refused(error: CallError | None) -> bool:
