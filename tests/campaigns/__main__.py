@@ -7,7 +7,7 @@ import importlib
 import sys
 import warnings
 
-NAMES = ("reader", "hypothesis", "sockets", "cancel", "stale", "kills", "faults", "sessions", "queue")
+NAMES = ("reader", "hypothesis", "sockets", "cancel", "stale", "kills", "faults", "sessions", "queue", "mutants")
 
 
 def main() -> int:
