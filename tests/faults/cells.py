@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from attrs import evolve, field, frozen
@@ -44,14 +44,18 @@ SERVICES = {
 
 WAITING = frozenset({"silence", "slow_head", "slow_body", "bytes_stall"})
 """Faults that only the deadline ends."""
-DEADLINE = 0.2
+DEADLINES = (0.3, 2.0, 10.0)
+"""The next is for the cells whose request had not arrived when the one before was over: the machine has other work."""
 PATIENCE = 30.0
+UNANSWERED = frozenset({"hung_handshake", "blackhole"})
+"""Faults that only the time-out of connecting ends."""
 CONNECT = 0.05
-"""For a handshake that nobody answers; a good one takes a hundredth of it."""
 
 SMALLER: Mapping[str, Mapping[str, Any]] = {
     "gzip_bomb": {"size": 4 << 20},
     "deep_json": {"depth": 2000},
+    "slow_head": {"seconds": 0.05},
+    "slow_body": {"seconds": 0.05},
     "huge_body": {"size": 1 << 20},
     "gateway_limit": {"window": "0 second"},
 }
@@ -82,6 +86,10 @@ class Cell:
     def kind(self) -> Kind:
         """What goes wrong."""
         return FAULTS[self.fault]
+
+    def anew(self) -> Cell:
+        """Give the same cell under another key."""
+        return Cell(self.fault, self.operation, self.connection, self.effect)
 
     def strike(self) -> Fault:
         """Make the fault as it lies in wait."""
@@ -144,25 +152,32 @@ def effects(sim: Simulator, operation: str, key: str) -> int:
     return 0
 
 
+def auth_of(sim: Simulator, cell: Cell) -> Any:
+    """Make the credential of one cell; an agent brings its own."""
+    environ = sim.environment
+    match SERVICES[cell.operation]:
+        case "webadapter":
+            return CookieToken(sim.new_visitor(cell.key))
+        case "isales":
+            return AkSk(environ["AIOCC_ISALES_ACCESS_KEY"], environ["AIOCC_ISALES_SECRET_KEY"])
+        case "fabric":
+            return AppKey(environ["AIOCC_FABRIC_APP_KEY"], environ["AIOCC_FABRIC_APP_SECRET"])
+    return None
+
+
 def client_of(sim: Simulator, cell: Cell, context: ssl.SSLContext, **changes: Any) -> Client:
     """Make the client of one cell; a fresh connection is one of a client that uses each of them once."""
-    environ = sim.environment
-    common: dict[str, Any] = {
+    options: dict[str, Any] = {
         "tls": context,
         "limits": AnswerLimits(body=1 << 18),
         "pool": PoolLimits(max_requests=1 if cell.connection == "fresh" else None),
         "retry": RetryPolicy(base=0.001, throttled_base=0.001),
-        "timeouts": Timeouts(connect=CONNECT if cell.fault in ("hung_handshake", "blackhole") else PATIENCE),
+        "timeouts": Timeouts(connect=PATIENCE),
     } | changes
-    auths: Mapping[str, Callable[[], Any]] = {
-        "webadapter": lambda: CookieToken(sim.new_visitor(cell.key)),
-        "gateway": lambda: None,
-        "isales": lambda: AkSk(environ["AIOCC_ISALES_ACCESS_KEY"], environ["AIOCC_ISALES_SECRET_KEY"]),
-        "fabric": lambda: AppKey(environ["AIOCC_FABRIC_APP_KEY"], environ["AIOCC_FABRIC_APP_SECRET"]),
-    }
+    if "auth" not in options:
+        options["auth"] = auth_of(sim, cell)
     name = SERVICES[cell.operation]
-    service = Service(environ[f"AIOCC_{name.upper()}_URL"], auth=auths[name](), **common)
-    return Client(**{name: service})
+    return Client(**{name: Service(sim.environment[f"AIOCC_{name.upper()}_URL"], **options)})
 
 
 async def send(client: Client, sim: Simulator, cell: Cell, key: str, **options: Any) -> Seen:
@@ -183,10 +198,9 @@ async def warm(client: Client, sim: Simulator, cell: Cell) -> None:
     assert seen.error == "ok", seen
 
 
-async def play(sim: Simulator, cell: Cell, client: Client) -> Seen:
+async def play(sim: Simulator, cell: Cell, client: Client, deadline: float) -> Seen:
     """Play a cell whose fault is lying in wait; an effect of the first call of a click-to-dial cell is left out."""
     before = effects(sim, cell.operation, cell.key)
-    deadline = DEADLINE if cell.fault in WAITING else PATIENCE
     seen = await send(client, sim, cell, cell.key, headers={"X-Cell": cell.key}, deadline=deadline)
     return evolve(seen, effects=seen.effects - before)
 
