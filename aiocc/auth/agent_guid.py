@@ -108,6 +108,12 @@ class AgentGuid(Strategy):
         """The GUID itself."""
         return self._held.secret
 
+    @property
+    def cookies(self) -> dict[str, Secret]:
+        """The cookies that go with it, by name."""
+        pairs = self._cookies.reveal().split("; ") if self._cookies else []
+        return {name: Secret(value) for name, _, value in (pair.partition("=") for pair in pairs)}
+
     @conceal
     def learn(self, guid: str | Secret, *, cookies: Cookies | None = None) -> bool:
         """Make this the current GUID, with these cookies where some are given; says whether it is another one."""

@@ -28,6 +28,7 @@ from aiocc.scopes.beginning import begin
 from aiocc.scopes.callers import Agent
 from aiocc.scopes.group import end_group
 from aiocc.scopes.listeners import BUFFER, Listener, Listeners, OnFull
+from aiocc.secret import Secret
 
 Force = Literal["never", "if_signed_in", "always"]
 OnLost = Literal["raise", "sign_in_again"]
@@ -82,6 +83,16 @@ class AgentSession(Agent):
             InvalidRequestError: An argument is outside its limit.
         """
         return Listener(self._listeners, buffer, on_full)
+
+    @property
+    def guid(self) -> Secret:
+        """The current GUID, for another process that is to send as this agent: `client.agent(agent_id, guid=...)`."""
+        return self._strategy.current
+
+    @property
+    def cookies(self) -> dict[str, Secret]:
+        """The cookies that the sign-in's answer set, by name, which go with it."""
+        return self._strategy.cookies
 
     def __repr__(self) -> str:
         return f"<AgentSession {self.agent_id}>"

@@ -67,6 +67,21 @@ async def test_a_session_signs_in_polls_and_signs_out(aicc: Simulator, client: C
     assert ["0"] == bodies(aicc, "sign_out")
 
 
+async def test_another_client_sends_with_what_a_session_shows(aicc: Simulator, client: Client) -> None:
+    """The current GUID and the sign-in's cookies are there to be handed on, and no text of the session shows them."""
+    async with client.sign_in(AGENT, **settings(aicc)) as agent, Client.from_env(aicc.environment) as other:
+        first = agent.guid
+        new = aicc.rotate_guid(AGENT)
+        await until(lambda: agent.guid != first)
+        await other.agent(AGENT, guid=agent.guid, cookies=agent.cookies).send_note([SENDER], "handed on")
+        shown = f"{agent!r} {agent.guid!r} {agent.cookies!r}"
+
+    assert new == agent.guid.reveal()
+    assert ["JSESSIONID"] == list(agent.cookies)
+    assert ["handed on"] == [note.content for note in aicc.notes]
+    assert not any(secret.reveal() in shown for secret in (agent.guid, *agent.cookies.values()))
+
+
 async def test_an_agent_of_the_environment_needs_no_arguments(aicc: Simulator, client: Client) -> None:
     """Agent id, password and phone number come from their variables."""
     aicc.sign_out(SENDER)

@@ -24,10 +24,12 @@ class KeptSession:
     Attributes:
         guid: The current one.
         cookies: By name.
+        fence: Of the keeper that signed the agent in; the greater, the later. `publish` is told it apart.
     """
 
     guid: Secret
     cookies: Mapping[str, Secret] = field(factory=dict, repr=False)
+    fence: int = field(default=0, eq=False)
 
     @property
     def digest(self) -> str:
@@ -55,8 +57,8 @@ class SharedSessions:
             RedisGoneError: No answer.
             ValueError: It was published with another key.
         """
-        text = await self.server.do("HGET", f"{PREFIX}{agent_id}", "text")
-        return None if text is None else self._open(agent_id, text)
+        text, fence = await self.server.do("HMGET", f"{PREFIX}{agent_id}", "text", "fence")
+        return None if text is None else self._open(agent_id, text, int(fence or 0))
 
     async def publish(self, agent_id: int, session: KeptSession, fence: int) -> bool:
         """Publish the session that a keeper has; False where another has taken over.
@@ -96,9 +98,9 @@ class SharedSessions:
         return self._seal.close(f"{PREFIX}{agent_id}", json.dumps([session.guid.reveal(), cookies]))
 
     @conceal
-    def _open(self, agent_id: int, kept: bytes) -> KeptSession:
+    def _open(self, agent_id: int, kept: bytes, fence: int) -> KeptSession:
         guid, cookies = json.loads(self._seal.open(f"{PREFIX}{agent_id}", kept))
-        return KeptSession(Secret(guid), {name: Secret(value) for name, value in cookies.items()})
+        return KeptSession(Secret(guid), {name: Secret(value) for name, value in cookies.items()}, fence)
 
     def __repr__(self) -> str:
         return "<SharedSessions>"
