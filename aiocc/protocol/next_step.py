@@ -62,7 +62,7 @@ def next_step(*, delivery: Delivery, reason: Reason, effect: Effect, trace: str 
         advice: What the operation's page says of this status.
     """
     if delivery is Delivery.NOT_SENT:
-        line = f"Nothing was sent; repeating is safe. {remedy(reason)}"
+        line = f"Nothing was sent; repeating is safe. {_NOT_SENT.get(reason, 'See the reason.')}"
     elif delivery is Delivery.REJECTED:
         line = f"Nothing was done. {_REJECTED.get(reason, 'See the description.')}"
     elif delivery is Delivery.ACCEPTED:
@@ -72,9 +72,9 @@ def next_step(*, delivery: Delivery, reason: Reason, effect: Effect, trace: str 
     return f"{line} The service's page: {advice}" if advice else line
 
 
-def remedy(reason: Reason) -> str:
-    """Say what to mend where a service could not be reached, or no credential be had."""
-    return _NOT_SENT.get(reason, "See the reason.")
+def remedy(reason: Reason, otherwise: str = "See the reason.") -> str:
+    """Say what to mend, whatever became of a request."""
+    return _NOT_SENT.get(reason) or _REJECTED.get(reason) or _UNKNOWN.get(reason) or otherwise
 
 
 def _unknown(effect: Effect, trace: str) -> str:

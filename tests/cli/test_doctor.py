@@ -96,6 +96,20 @@ def test_a_certificate_that_does_not_fit_is_named(run: Run, aicc: Simulator, fau
     assert () == tuple(request for request in aicc.requests if request.operation)
 
 
+@pytest.mark.parametrize(
+    ("fault", "advice"),
+    [("client_certificate", "TLS(client_cert=...)"), ("reset_at_accept", "what stands in front of the service")],
+)
+def test_a_connection_that_is_not_answered_is_named(run: Run, aicc: Simulator, fault: str, advice: str) -> None:
+    """What goes wrong after the handshake fails the first request, with an advice of its own."""
+    aicc.fault(fault)
+
+    found = failed(checked(run, exit_code=1, only="gateway"))
+
+    assert 1 == len(found)
+    assert advice in next(iter(found.values()))
+
+
 def test_a_certificate_near_its_end_fails(run: Run) -> None:
     """A certificate that ends in fewer days than asked for is a failure, and the rest is looked at all the same."""
     checks = checked(run, "--days", "1000000", exit_code=1, only="fabric")

@@ -29,6 +29,8 @@ from aiocc.transport.tls import TLS, ssl_context
 MAX_SKEW = 60.0
 """Seconds between the clocks at the most; what AK/SK deployments allow is not documented."""
 
+NO_ANSWER = "Ask the operator what stands in front of the service: the connection was taken, and not answered."
+
 STEPS = ("dns", "tcp", "tls", "latency", "clock")
 
 
@@ -71,7 +73,7 @@ class Way:
             except Fault as fault:
                 reason, said = fault.reason, ""
                 detail = f"{reason} ({fault.detail})" if fault.detail else str(reason)
-                self._note(step, State.FAILED, detail, remedy(reason))
+                self._note(step, State.FAILED, detail, remedy(reason, NO_ANSWER))
                 self._skip(STEPS[done:], step)
                 return False
             if not said:
