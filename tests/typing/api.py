@@ -69,6 +69,8 @@ from aiocc.scopes.notes.journal_status import ReceiverRow
 async def scopes(client: Client, visitor: Visitor) -> None:
     async with client.sign_in(101, password="x", phone="1", force="if_signed_in", agent_type=4) as agent:
         assert_type(agent, AgentSession)
+        assert_type(agent.guid, Secret)
+        assert_type(agent.cookies, dict[str, Secret])
         assert_type(agent.polls + agent.polls_lost, int)
         assert_type(agent.signed_in, SignedIn)
         async with agent.events(buffer=10, on_full="drop_newest") as events:
@@ -161,6 +163,7 @@ def options(client: Client) -> None:
 def strategies() -> tuple[Strategy, ...]:
     app = AppKey("key", "secret")
     web = WebToken(app, url="https://fabric.example", channel_id="1", user_id="u", user_name="U")
+    assert_type(AkSk("ak", "sk").switches, Mapping[str, Any])
     return app, web, AkSk("ak", "sk").varied(milliseconds=True), AgentGuid("guid"), CookieToken("token")
 
 
