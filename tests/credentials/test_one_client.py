@@ -163,7 +163,7 @@ def test_a_forked_child_leaves_its_parents_connections_alone(centre: Simulator, 
 @LEAVES_CONNECTIONS
 def test_a_forked_child_drops_the_client_unseen(centre: Simulator, anyio_backend: Backend) -> None:
     """A child that forgets the client, or closes it unused, warns of nothing and closes nothing of its parent's."""
-    clients = [fabric_client(centre), fabric_client(centre)]
+    clients = [Client.from_env(centre.environment), Client.from_env(centre.environment)]
     seen: list[list[str | None]] = []
     statuses: list[int] = []
 
@@ -180,10 +180,10 @@ def test_a_forked_child_drops_the_client_unseen(centre: Simulator, anyio_backend
 
     async def of_the_parent() -> None:
         for client in clients:
-            await client.create_call(called="before")
+            await client.leave_message(phone_no="1", content="before")
         statuses.append(_in_child(in_the_child))
         for client in clients:
-            seen.append(connections(await client.send(CreateCall(called="after"))))
+            seen.append(connections(await client.send(LeaveMessage(phone_no="1", content="after"))))
             await client.aclose()
 
     run(anyio_backend, of_the_parent)
