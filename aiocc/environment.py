@@ -92,6 +92,16 @@ def agent_from(environ: Mapping[str, str]) -> AgentSettings:
     )
 
 
+@conceal
+def secret_from(environ: Mapping[str, str], name: str) -> Secret | None:
+    """Read one secret, given as it is or as a file's path.
+
+    Raises:
+        ConfigurationError: Both are given, or the file cannot be read.
+    """
+    return _Environment(environ).secret(name)
+
+
 def _refuse_orphans(env: _Environment, service: str) -> None:
     """A credential without its service's address is a configuration half written."""
     for name in _CREDENTIALS.get(service, ()):

@@ -19,7 +19,9 @@ from aiocc.cli import exits
 from aiocc.cli.operations import note
 from aiocc.cli.options import AsCsv, AsJson, DryRun, source_of
 from aiocc.cli.output import Form, complain, form_of, show_one, show_rows
+from aiocc.cli.queued import check_queue, watch
 from aiocc.cli.running import guarded, with_client
+from aiocc.cli.settings import Source
 from aiocc.client import Client
 from aiocc.delivery import Delivery
 from aiocc.errors import InvalidRequestError, JournalError
@@ -131,13 +133,21 @@ def fan_out(
     sign_in: Annotated[
         bool, typer.Option("--sign-in", help="Sign the agent in for the run, and out after it.")
     ] = False,
+    queue: Annotated[
+        str | None, typer.Option("--queue", help="With --job: the redis:// URL of the queue; else AIOCC_QUEUE_URL.")
+    ] = None,
+    job: Annotated[
+        str | None, typer.Option(help="Let a queue's workers send; a job of this name is continued.")
+    ] = None,
     as_json: AsJson = False,
     dry_run: DryRun = False,
 ) -> None:
     """Send many notes. Bad rows are named, and nothing is sent then unless --skip-invalid says so.
 
-    Interrupt it at any time: with a journal the same command continues, and sends nothing twice.
+    Interrupt it at any time: with a journal the same command continues, and sends nothing twice. With a queue the
+    workers go on, and the same command watches them again.
     """
+    check_queue(context, queue, job)
     form = form_of(as_json=as_json, as_csv=False)
     table = Table()
     code = guarded(lambda: _check(table, to, content, skip=skip_invalid), form, [])
@@ -149,6 +159,10 @@ def fan_out(
         show_one({"notes": len(table.notes), "requests": requests, "receivers": receivers, "sent": 0}, form)
         return
 
+    pace = Rate(rate) if rate is not None else None
+    if job is not None:
+        raise typer.Exit(_over_queue(source_of(context), queue, job, table, pace, resend=resend_unknown, form=form))
+
     async def work(client: Client) -> int:
         if sign_in:
             async with client.sign_in() as session:
@@ -158,7 +172,7 @@ def fan_out(
     async def send(sender: Any) -> int:
         with progress(requests) as told:
             run = sender.send_notes(
-                table.notes, concurrency=concurrency, rate=Rate(rate) if rate is not None else None, journal=journal,
+                table.notes, concurrency=concurrency, rate=pace, journal=journal,
                 resend_unknown=resend_unknown, on_progress=told,
             )  # fmt: skip
             try:
@@ -172,6 +186,23 @@ def fan_out(
         return exits.of_many(run.report.receivers)
 
     with_client(source_of(context), ("sign-in",) if sign_in else ("guid",), form, work)
+
+
+def _over_queue(
+    source: Source, url: str | None, job: str, table: Table, rate: Rate | None, *, resend: bool, form: Form
+) -> int:
+    """Submit to workers and watch them; the report and the exit code are those of a run of this process."""
+    told: list[str] = []
+
+    def work() -> int:
+        with progress(sum(-(-len(one.to) // 100) for one in table.notes)) as on_progress:
+            report = watch(
+                source, url, job, table.notes, rate, resend_unknown=resend, on_progress=on_progress, told=told
+            )
+        _show(report, form)
+        return exits.of_many(report.receivers)
+
+    return guarded(work, form, told)
 
 
 def _how_to_go_on(journal: Path | None) -> str:

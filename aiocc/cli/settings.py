@@ -37,6 +37,7 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "isales": ("url", "ca_file", "access_key", "access_key_file", "secret_key", "secret_key_file", "signature"),
     "fabric": ("url", "ca_file", "app_key", "app_key_file", "app_secret", "app_secret_file", "token_url"),
     "agent": ("id", "guid", "guid_file", "password", "password_file", "phone"),
+    "queue": ("url", "key", "key_file"),
 }
 """What a profile may say, by table."""
 
