@@ -1,4 +1,4 @@
-"""One process of a fleet that keeps a rate: `python -m benchmarks.fleet REDIS RATE BEGIN SECONDS`."""
+"""One process of a fleet that keeps a rate: `python -m benchmarks.fleet REDIS RATE SECONDS`, told when to begin."""
 
 from __future__ import annotations
 
@@ -11,9 +11,14 @@ from aiocc import Rate
 from aiocc.integrations.redis import FleetLimiter
 
 
-async def work(redis: str, rate: float, begin: float, seconds: float) -> int:
+async def work(redis: str, rate: float, seconds: float) -> int:
     """Go as often as is let through, and count what goes in the given time."""
     limiter = FleetLimiter(redis, "benchmark", rate=Rate(rate), answer_within=5)
+    await limiter.acquire(anyio.current_time() + 30)
+    limiter.release()
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    begin = float(await anyio.to_thread.run_sync(sys.stdin.readline))
     went = 0
 
     async def caller() -> None:
@@ -24,7 +29,7 @@ async def work(redis: str, rate: float, begin: float, seconds: float) -> int:
                 limiter.release()
 
     async with anyio.create_task_group() as group:
-        for _ in range(8):
+        for _ in range(32):
             group.start_soon(caller)
     await limiter.aclose()
     return went

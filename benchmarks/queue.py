@@ -14,9 +14,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
@@ -33,6 +34,9 @@ IN_A_REQUEST: Final = 100
 WORKERS: Final = (1, 2, 4, 8)
 PROCESSES: Final = (1, 2, 4, 8, 16)
 RATE: Final = 200.0
+PATIENCE: Final = 120.0
+"""Seconds for anything that is waited for: what takes longer has failed."""
+
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -70,14 +74,26 @@ def main() -> int:
 
 def fleet(environment: dict[str, str], processes: int, seconds: float) -> dict[str, float]:
     """Let so many processes keep one rate."""
-    begin = time.time() + 1.5 + 0.35 * processes
-    arguments = [environment["BENCHMARK_REDIS"], str(RATE), str(begin), str(seconds)]
+    arguments = [environment["BENCHMARK_REDIS"], str(RATE), str(seconds)]
     command = [sys.executable, "-m", "benchmarks.fleet", *arguments]
-    running = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - this package's own module
-        for _ in range(processes)
-    ]
-    went = sum(int(one.communicate()[0]) for one in running)
+    with ExitStack() as stack:
+        running = [
+            stack.enter_context(ended(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)) for _ in range(processes)
+        ]
+        # One that hangs is killed, and its pipe is at an end.
+        watch = stack.enter_context(alarm(PATIENCE + seconds, running))
+        for one in running:
+            assert one.stdout is not None
+            one.stdout.readline()  # it is ready
+        begin = time.time() + 0.5
+        for one in running:
+            assert one.stdin is not None
+            one.stdin.write(f"{begin}\n")
+            one.stdin.flush()
+        told = [one.communicate()[0] for one in running]
+        if watch.is_set() or not all(told):
+            raise TimeoutError(f"{processes} processes did not keep a rate within {PATIENCE + seconds:g} s")
+        went = sum(map(int, told))
     return {"processes": processes, "asked": RATE, "found": went / seconds, "of asked": went / seconds / RATE}
 
 
@@ -86,7 +102,7 @@ def fan_out(environment: dict[str, str], workers: int, requests: int, pids: dict
     job = f"workers-{workers}"
     submit = f"import anyio, benchmarks.queue_app as app; anyio.run(app.submit, {job!r}, {requests})"
     began = time.perf_counter()
-    subprocess.run([sys.executable, "-c", submit], env=environment, check=True)  # noqa: S603 - a line of this module
+    subprocess.run([sys.executable, "-c", submit], env=environment, check=True, timeout=PATIENCE)  # noqa: S603 - a line of this module
     queued = requests / (time.perf_counter() - began)
     settings = ["--workers", str(workers), "--max-async-tasks", str(TASKS), "--log-level", "ERROR"]
     with process("-m", "taskiq", "worker", "benchmarks.queue_app:broker", *settings, env=environment) as manager:
@@ -115,7 +131,11 @@ def reach(jobs: RedisJobs, job: str, settled: float) -> tuple[int, float]:
                 return found, time.perf_counter()
             await anyio.sleep(0.02)
 
-    return anyio.run(look)
+    async def bounded() -> tuple[int, float]:
+        with anyio.fail_after(PATIENCE):
+            return await look()
+
+    return anyio.run(bounded)
 
 
 def used(manager: int, pids: dict[str, int]) -> dict[str, float]:
@@ -157,11 +177,42 @@ def table(rates: list[dict[str, float]], rows: list[dict[str, float]]) -> str:
 @contextmanager
 def process(*arguments: str, env: dict[str, str] | None = None) -> Iterator[int]:
     """Run Python until the end of the block; gives its process."""
-    with subprocess.Popen([sys.executable, *arguments], env=env) as running:  # noqa: S603 - this package's own modules
+    with ended([sys.executable, *arguments], env=env) as running:
+        yield running.pid
+
+
+@contextmanager
+def ended(command: list[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """Run a command, and kill it and its children at the end: one told to end while it starts may never do so."""
+    with subprocess.Popen(command, text=True, start_new_session=True, **options) as running:  # noqa: S603 - this package's own modules
         try:
-            yield running.pid
+            yield running
         finally:
-            running.send_signal(signal.SIGTERM)
+            kill(running)
+
+
+def kill(running: subprocess.Popen[str]) -> None:
+    """Kill a process that leads a session, and all in it."""
+    with suppress(ProcessLookupError):
+        os.killpg(running.pid, signal.SIGKILL)
+
+
+@contextmanager
+def alarm(seconds: float, running: list[subprocess.Popen[str]]) -> Iterator[threading.Event]:
+    """Kill processes that are not done in time, and say so."""
+    rang = threading.Event()
+
+    def ring() -> None:
+        rang.set()
+        for one in running:
+            kill(one)
+
+    timer = threading.Timer(seconds, ring)
+    timer.start()
+    try:
+        yield rang
+    finally:
+        timer.cancel()
 
 
 @contextmanager
