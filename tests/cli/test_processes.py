@@ -19,6 +19,11 @@ from aiocc.simulator import Simulator
 AIOCC = [sys.executable, "-W", "error", "-m", "aiocc"]
 
 
+def hear_interrupts() -> None:
+    """Hear Ctrl-C also where this run was itself started to ignore it, in the background of a shell."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def running(aicc: Simulator, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """Run a command as a process."""
@@ -30,6 +35,7 @@ def running(aicc: Simulator, *arguments: str) -> Iterator[subprocess.Popen[str]]
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=hear_interrupts,  # noqa: PLW1509 - one system call, before anything else
     ) as process:
         try:
             yield process

@@ -80,7 +80,7 @@ EXTRAS = {
 }
 """What each extra is for, and what that prints."""
 
-ELSEWHERE = {"bench", "dev", "recipes"}
+ELSEWHERE = {"bench", "dev", "peers", "recipes"}
 """Tools of this repository's own, which the gate installs and uses."""
 
 
