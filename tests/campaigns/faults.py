@@ -49,6 +49,7 @@ BATCH = 1000
 """Calls over one client, against one ledger."""
 IN_FLIGHT = 10
 IN_ONE_PROCESS = 5000
+SUMMED_UP = 50_000
 WORKERS = 2
 
 SHORT = 0.1
@@ -348,6 +349,8 @@ def _collect(results: Iterator[Tally], total: Tally, progress: Progress, first: 
         for one in tally.found:
             sys.stdout.write(f"FOUND {one}\n")
         progress.reach(done, first + done)
+        if done % SUMMED_UP == 0:  # so that a run which is cut short has said what it knew
+            _say(total)
 
 
 def _say(total: Tally) -> None:
