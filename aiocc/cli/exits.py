@@ -10,7 +10,7 @@
 | 5 | rejected: the service answered that it refused |
 | 6 | unknown: it may have happened; do not simply repeat |
 | 7 | done, but the answer's payload could not be read |
-| 130 | interrupted (Ctrl-C); what is known stands on stderr |
+| 130 | interrupted (Ctrl-C or SIGTERM); what is known stands on stderr |
 | 141 | whoever read the output went away (`| head`) |
 """
 

@@ -2,118 +2,33 @@
 
 from __future__ import annotations
 
-import csv
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from attrs import asdict, define, field
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from attrs import asdict
 
 from aiocc.cli import exits
 from aiocc.cli.operations import note
 from aiocc.cli.options import AsCsv, AsJson, DryRun, source_of
 from aiocc.cli.output import Form, complain, form_of, show_one, show_rows
+from aiocc.cli.progress import progress
 from aiocc.cli.queued import check_queue, watch
 from aiocc.cli.running import guarded, with_client
 from aiocc.cli.settings import Source
+from aiocc.cli.table import Table, read_table
 from aiocc.client import Client
 from aiocc.delivery import Delivery
-from aiocc.errors import InvalidRequestError, JournalError
+from aiocc.errors import JournalError
 from aiocc.protocol.pace import Rate
-from aiocc.scopes.notes import Note, Report
+from aiocc.scopes.notes import Report
 
 if TYPE_CHECKING:
     from aiocc.scopes.notes.journal_status import JournalStatus
 
 notes: typer.Typer = typer.Typer(no_args_is_help=True, help="Journals of fan-outs.")
-
-LINE_EVERY = 2.0
-"""Seconds between two lines of progress where the output is piped."""
-
-
-BARE: Final = ["to"]
-"""The columns of a file without a line of names."""
-
-
-@define
-class Table:
-    """A CSV file's notes, and what is wrong with it."""
-
-    notes: list[Note] = field(factory=list)
-    wrong: list[str] = field(factory=list)
-
-
-def read_table(file: Path, content: str | None) -> Table:
-    """Read notes: columns `to` (an agent, or several with blanks between), `content`, `key`; the latter two optional.
-
-    Args:
-        file: CSV in UTF-8, with a line of names; a file without names whose first column is a number is receivers.
-        content: The note, where the file has none.
-
-    Raises:
-        InvalidRequestError: It has no usable columns.
-    """
-    table, names, first = Table(), None, 1
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as opened:
-            reader = csv.reader(opened, skipinitialspace=True)
-            for row in reader:
-                number, first = first, reader.line_num + 1
-                if not any(cell.strip() for cell in row):
-                    continue
-                if names is None:
-                    names = _names(file, row, content)
-                    if names is not BARE:
-                        continue
-                _read_row(table, number, names, row, content)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        why = getattr(error, "strerror", None) or f"line {first}: {error}"
-        raise InvalidRequestError(f"{file} could not be read ({why})") from None
-    if names is None:
-        raise InvalidRequestError(f"{file} is empty")
-    return table
-
-
-def _names(file: Path, row: list[str], content: str | None) -> list[str]:
-    """Read the line of names, or see that there is none."""
-    if row[0].strip().isdigit():
-        if content is None:
-            raise InvalidRequestError(f"{file} has no line of names: name its columns, or give the note with --content")
-        return BARE
-    names = [name.strip() for name in row]
-    if "to" not in names:
-        raise InvalidRequestError(f"{file} must have a column 'to', not {', '.join(map(repr, names))}")
-    if content is None and "content" not in names:
-        raise InvalidRequestError(f"{file} has no column 'content': give the note with --content")
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise InvalidRequestError(f"{file} has two columns {twice!r}")
-    return names
-
-
-def _read_row(table: Table, number: int, names: list[str], row: list[str], content: str | None) -> None:
-    try:
-        table.notes.append(_note(names, row, content))
-    except InvalidRequestError as error:
-        table.wrong.append(f"line {number}: {error}")
-
-
-def _note(names: list[str], cells: list[str], content: str | None) -> Note:
-    if len(cells) > len(names):
-        raise InvalidRequestError(f"there are {len(cells)} cells in {len(names)} columns")
-    row = dict(zip(names, cells, strict=False))
-    words = row.get("to", "").replace(";", " ").split()
-    text = row.get("content") if content is None else content
-    if not words or not all(word.isascii() and word.isdigit() for word in words):
-        raise InvalidRequestError("to must be agent ids, each a whole number")
-    one = Note([int(word) for word in words], text or "", key=row.get("key", "").strip() or None)
-    one.check()
-    return one
 
 
 @note.command("fan-out", epilog=exits.HELP)
@@ -170,19 +85,18 @@ def fan_out(
         return await send(client.agent())
 
     async def send(sender: Any) -> int:
-        with progress(requests) as told:
+        with ExitStack() as bar:
             run = sender.send_notes(
                 table.notes, concurrency=concurrency, rate=pace, journal=journal,
-                resend_unknown=resend_unknown, on_progress=told,
+                resend_unknown=resend_unknown, on_progress=bar.enter_context(progress(requests)),
             )  # fmt: skip
             try:
                 await run
             finally:
-                interrupted = not run.report.complete
-                if interrupted:
-                    _show(run.report, form)
+                bar.close()  # before anything is written where it stood
+                _show(run.report, form)
+                if not run.report.complete:
                     complain(f"aiocc: {_how_to_go_on(journal)}")
-        _show(run.report, form)
         return exits.of_many(run.report.receivers)
 
     with_client(source_of(context), ("sign-in",) if sign_in else ("guid",), form, work)
@@ -245,38 +159,6 @@ def _show(report: Report, form: Form) -> None:
         complain(f"aiocc: note {outcome.note}{named}, {len(outcome.to)} receivers, {outcome.delivery}{why}")
     if form is Form.TABLE and len(report.unsettled) > 100:
         complain(f"aiocc: and {len(report.unsettled) - 100} more; the journal has them all")
-
-
-@contextmanager
-def progress(total: int) -> Iterator[Callable[[Report], None]]:
-    """Show a bar with rate, rest and counts on a terminal; a plain line now and then where stderr is piped."""
-    console = Console(stderr=True)
-    began = time.monotonic()
-    if not console.is_terminal:
-        last = began
-
-        def line(report: Report) -> None:
-            nonlocal last
-            now = time.monotonic()
-            if now - last >= LINE_EVERY:
-                last = now
-                complain(f"aiocc: {report.requests} of {total} requests, {_counts(report)}")
-
-        yield line
-        return
-    columns = (BarColumn(), TextColumn("{task.completed}/{task.total}  {task.fields[said]}"), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("", total=total, said="")
-
-        def told(report: Report) -> None:
-            rate = report.requests / max(time.monotonic() - began, 0.001)
-            bar.update(task, completed=report.requests, said=f"{rate:,.0f}/s  {_counts(report)}")
-
-        yield told
-
-
-def _counts(report: Report) -> str:
-    return ", ".join(f"{count} {delivery}" for delivery, count in report.receivers.items())
 
 
 @notes.command("status", epilog=exits.HELP)

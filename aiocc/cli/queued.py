@@ -5,11 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 import anyio
 import typer
 
 from aiocc.cli.output import complain
+from aiocc.cli.running import until_stopped
 from aiocc.cli.settings import Source, settings
 from aiocc.client import Client
 from aiocc.environment import agent_from, secret_from
@@ -39,6 +41,8 @@ def check_queue(context: typer.Context, queue: str | None, job: str | None) -> N
     """
     if queue is not None and not job:
         raise typer.BadParameter("--queue needs --job, a name for the job")
+    if queue is not None and urlsplit(queue).password is not None:
+        raise typer.BadParameter(f"--queue must hold no password, which others on this machine can read: set {URL}")
     for name in OF_ONE_PROCESS if job is not None else ():
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
@@ -112,7 +116,7 @@ def watch(
             with anyio.CancelScope(shield=True):
                 await broker.shutdown()
 
-    return anyio.run(main)
+    return until_stopped(main)
 
 
 def _queue(url: str, key: Secret | None) -> tuple[StreamBroker, NoteQueue]:

@@ -1,11 +1,13 @@
-"""Running a command: a client from the settings, what goes wrong as an exit code, Ctrl-C with what is known."""
+"""Running a command: a client from the settings, what goes wrong as an exit code, an interrupt with what is known."""
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import anyio
 import typer
@@ -15,6 +17,8 @@ from aiocc.cli.output import Form, complain, failure, show_one
 from aiocc.cli.settings import Source, settings
 from aiocc.client import Client
 from aiocc.errors import AioccError, CallError, ConfigurationError, InvalidRequestError
+
+T = TypeVar("T")
 
 Work = Callable[[Client], Awaitable[int]]
 
@@ -30,15 +34,33 @@ def with_client(source: Source, needs: tuple[str, ...], form: Form, work: Work) 
     """
     told: list[str] = []
 
-    async def main() -> int:
-        async with Client.from_env(settings(source, *needs)) as client:
+    def run() -> int:
+        # Asked for out here: an event loop keeps Ctrl-C for its tasks, and would not let it end the question.
+        variables = settings(source, *needs)
+        return until_stopped(lambda: main(variables))
+
+    async def main(variables: dict[str, str]) -> int:
+        async with Client.from_env(variables) as client:
             try:
                 return await work(client)
             except anyio.get_cancelled_exc_class() as stop:
                 told.extend(getattr(stop, "__notes__", ()))
                 raise
 
-    raise typer.Exit(guarded(lambda: anyio.run(main), form, told))
+    raise typer.Exit(guarded(run, form, told))
+
+
+def until_stopped(main: Callable[[], Awaitable[T]]) -> T:
+    """Run something to its end, or until it is told to stop: SIGTERM, a supervisor's word, is one with Ctrl-C."""
+
+    async def stoppable() -> T:
+        task = asyncio.current_task()
+        assert task is not None
+        if sys.platform != "win32":  # where nobody sends it
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await main()
+
+    return anyio.run(stoppable)
 
 
 def guarded(work: Callable[[], int], form: Form, told: list[str]) -> int:
@@ -50,7 +72,7 @@ def guarded(work: Callable[[], int], form: Form, told: list[str]) -> int:
         # What is still in the buffer has no reader; at the interpreter's end it would be a complaint.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exits.BROKEN_PIPE
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError, typer.Abort):  # Ctrl-C, SIGTERM, an unanswered question
         for note in told or ["aiocc: interrupted; nothing was on its way"]:
             complain(note)
         return exits.INTERRUPTED

@@ -129,3 +129,34 @@ def test_a_dialled_call_is_dropped(aicc: Simulator) -> None:
     assert "connected" in event
     assert (1, 0, ()) == (occupied, aicc.agents_occupied, aicc.dialling)
     assert (130, "aiocc: interrupted; the call was dropped") == (process.returncode, errors.splitlines()[-1])
+
+
+@pytest.mark.parametrize("command", [("agent", "events", "--json"), ("call", "dial", "voice")], ids=" ".join)
+def test_a_supervisor_ends_a_scope_as_ctrl_c_does(aicc: Simulator, command: tuple[str, ...]) -> None:
+    """SIGTERM leaves nobody signed in and no call behind."""
+    aicc.sign_out(101)
+
+    with running(aicc, *command) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.terminate()
+        _, errors = process.communicate(timeout=60)
+
+    assert ((), (), 0) == (aicc.agents_signed_in, aicc.dialling, aicc.agents_occupied)
+    assert 130 == process.returncode
+    assert errors.splitlines()[-1].startswith("aiocc: interrupted; the ")
+
+
+def test_a_call_that_is_interrupted_says_what_is_known(aicc: Simulator) -> None:
+    """Ctrl-C while a call waits for its answer: it may be ringing, and its data finds it."""
+    aicc.fault("silence", "create_call", count=1, effect=True)
+
+    with running(aicc, "call", "create", "88884432", "--data", "order-4711") as process:
+        until(lambda: aicc.calls_placed == 1)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+
+    assert 130 == process.returncode
+    assert "unknown" in errors
+    assert "order-4711" in errors
+    assert 1 == len(errors.splitlines())

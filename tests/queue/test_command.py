@@ -81,6 +81,7 @@ def test_a_fan_out_over_a_queue_reports_as_one_without(
     ("arguments", "said"),
     [
         (["--queue", "redis://127.0.0.1:1/0"], "--job"),
+        (["--queue", "redis://:canary@127.0.0.1:1/0", "--job", "shifts"], "password"),
         (["--job", "shifts", "--sign-in"], "--sign-in"),
         (["--queue", "redis://127.0.0.1:1/0", "--job", "shifts", "--journal", "run.db"], "--journal"),
         (["--queue", "redis://127.0.0.1:1/0", "--job", "shifts", "--concurrency", "2"], "--concurrency"),
