@@ -26,7 +26,9 @@ from aiocc.scopes.group import end_group
 from aiocc.scopes.listeners import BUFFER, Listener, Listeners, OnFull
 
 SETTLE_WITHIN: Final = 5.0
-"""Seconds for which the events are asked whether a call exists whose creation was not answered."""
+"""Seconds for which the events are asked whether a call exists whose creation was not answered; fewer where the view's
+own `deadline` is shorter.
+"""
 
 DROP_WITHIN: Final = 5.0
 """Seconds for which leaving a scope waits for the drop."""
@@ -165,7 +167,7 @@ class DialScope:
         error = outcome.error
         assert error is not None
         try:
-            with anyio.move_on_after(SETTLE_WITHIN):
+            with anyio.move_on_after(min(SETTLE_WITHIN, self._options.deadline or SETTLE_WITHIN)):
                 await self._first_event()
                 self._call.settled = True
                 log.warning("click_to_dial %s: not answered, but its events tell of the call", outcome.call_id)

@@ -41,6 +41,7 @@ MATRIX = [
     (27, UNKNOWN, Reason.NOT_HTTP, "YNN"),
     (28, UNKNOWN, Reason.HEAD_TOO_LARGE, "YNN"),
     (31, UNKNOWN, Reason.BODY_TOO_LARGE, "NNN"),
+    (37, UNKNOWN, Reason.TOO_MANY_VALUES, "NNN"),
     (34, UNKNOWN, Reason.TOO_MANY_CODINGS, "NNN"),
     (35, UNKNOWN, Reason.BROKEN_CODING, "1NN"),
     (36, UNKNOWN, Reason.TRUNCATED_CODING, "1NN"),

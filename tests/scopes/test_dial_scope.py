@@ -119,14 +119,11 @@ async def test_a_lost_answer_is_settled_by_the_events(aicc: Simulator, client: C
     assert 1 == len(aicc.dials)
 
 
-async def test_what_the_events_cannot_settle_is_dropped_and_named(
-    aicc: Simulator, client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_the_events_cannot_settle_is_dropped_and_named(aicc: Simulator, client: Client) -> None:
     """The error is the creation's own, and says that the call was dropped."""
-    monkeypatch.setattr("aiocc.scopes.dial.SETTLE_WITHIN", 0.05)
     aicc.answer_with("click_to_dial", status=502)
     with pytest.raises(DeliveryUnknownError) as unknown:
-        async with client.dial(VOICE, poll_pause=BRISK):
+        async with client.with_options(deadline=0.3).dial(VOICE, poll_pause=BRISK):
             pass
 
     assert "click_to_dial" == unknown.value.operation

@@ -133,13 +133,13 @@ class Server:
             except RedisError as error:
                 raise ConfigurationError(
                     f"this Redis does not tell its {name} ({type(error).__name__}): see that it is {values[0]}, "
-                    "then give durability='unchecked'"
+                    "then give durable=False"
                 ) from None
             found = {_text(key): _text(value) for key, value in answer.items()}.get(name)
             if found not in values:
                 raise ConfigurationError(
                     f"Redis has {name} {found}, and a ledger needs {values[0]}: what it forgets could be sent twice "
-                    "(durability='unchecked' takes that risk)"
+                    "(durable=False takes that risk)"
                 )
 
     async def aclose(self) -> None:
