@@ -1,9 +1,10 @@
 """Whether a request is sent again by itself: a pure decision over what the attempts have shown.
 
-Three repeats exist. What was NOT_SENT can be sent. What is harmless (a read, or idempotent) can be sent again
-unless the same answer would come again. What was refused for its credential is sent once more with a renewed
-one; that repeat is decided by the strategy's verdict and costs no retry. Nothing else repeats by itself. What
-repeats at all also has to be paid for, out of `aiocc.protocol.quota`.
+Four repeats exist. What was NOT_SENT can be sent. What is harmless (a read, or idempotent) can be sent again
+unless the same answer would come again. What was refused only because it came too soon (429, and the codes that
+say so) is sent again later. What was refused for its credential is sent once more with a renewed one; that repeat
+is decided by the strategy's verdict and costs no retry. Nothing else repeats by itself. What repeats at all also
+has to be paid for, out of `aiocc.protocol.quota`.
 """
 
 from __future__ import annotations
@@ -188,6 +189,4 @@ def _repeatable(policy: RetryPolicy, effect: Effect, ended: Ended) -> bool:
         return True
     if ended.delivery is Delivery.UNKNOWN:
         return policy.may_resend(effect)
-    if ended.code is not None and ended.code.act is Act.WAIT_AND_REPEAT:
-        return True
-    return ended.reason is Reason.RATE_LIMITED and effect.harmless
+    return ended.throttled

@@ -27,6 +27,7 @@ NO_TLS = ("TLSError not_sent 1", "TLSError not_sent 1")
 NO_HANDSHAKE = ("TLSError not_sent 3", "TLSError not_sent 3")
 REFUSED = ("RejectedError rejected 1", "RejectedError rejected 1")
 FINE = ("ok accepted 1", "ok accepted 1")
+THROTTLED = ("RateLimitedError rejected 3", "RateLimitedError rejected 3")
 UNREADABLE = ("AcceptedButUnreadableError accepted 1", "AcceptedButUnreadableError accepted 1")
 
 EXPECTED: dict[str, tuple[str, str]] = {
@@ -115,8 +116,8 @@ EXPECTED: dict[str, tuple[str, str]] = {
     "forbidden": REFUSED,
     "firewall": REFUSED,
     "not_found": REFUSED,
-    "rate_limited": ("RateLimitedError rejected 3", "RateLimitedError rejected 1"),
-    "gateway_limit": ("RateLimitedError rejected 3", "RateLimitedError rejected 1"),
+    "rate_limited": THROTTLED,
+    "gateway_limit": THROTTLED,
     "success_under_500": OPEN,
     "delay": FINE,
     "late_effect": FINE,

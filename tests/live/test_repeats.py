@@ -246,7 +246,6 @@ async def test_a_call_is_dialled_again_where_duplicates_are_allowed(sample: Samp
         (413, Delivery.REJECTED, 1),
         (415, Delivery.REJECTED, 1),
         (418, Delivery.UNKNOWN, 1),
-        (429, Delivery.REJECTED, 1),
         (431, Delivery.REJECTED, 1),
         (307, Delivery.REJECTED, 1),
         (308, Delivery.REJECTED, 1),

@@ -71,16 +71,29 @@ async def test_a_busy_front_end_is_told_likewise() -> None:
     assert (3600.0, 1) == (outcome.error.retry_after, len(server.received))
 
 
-async def test_an_effect_is_told_when_it_may_come_back() -> None:
-    """A message that was throttled is not sent again by itself; its error says when it may be."""
+@pytest.mark.parametrize("name", sorted(SUCCESS))
+async def test_what_came_too_soon_is_sent_again_later(name: str) -> None:
+    """Row 59: a 429 proves that nothing was done, so that a call comes back as a reading does, and is placed once."""
+    throttled = answer("", 429, {"Retry-After": "0"})
     async with (
-        scripted([answer("", 429, {"Retry-After": "1"})]) as server,
+        scripted([throttled, answer(SUCCESS[name])]) as server,
+        client_of(server.url, retry=QUICK) as client,
+    ):
+        outcome = await client.send(REQUESTS[name])
+
+    assert (Delivery.ACCEPTED, 2, False) == (outcome.delivery, len(server.received), outcome.maybe_repeated)
+
+
+async def test_an_effect_is_told_when_it_may_come_back() -> None:
+    """A message that was throttled for longer than its deadline ends at once; its error says when it may go."""
+    async with (
+        scripted([answer("", 429, {"Retry-After": "60"})]) as server,
         client_of(server.url, retry=QUICK) as client,
     ):
         outcome = await client.send(LeaveMessage(phone_no="1", content="x"))
 
     assert isinstance(outcome.error, RateLimitedError)
-    assert (1.0, 1) == (outcome.error.retry_after, len(server.received))
+    assert (60.0, 1) == (outcome.error.retry_after, len(server.received))
 
 
 @pytest.mark.parametrize(("own", "view", "expected"), [(1, None, 1), (4, None, 4), (4, 2, 2), (1, 5, 5)])

@@ -60,7 +60,7 @@ MATRIX = [
     (52, UNKNOWN, Reason.REDIRECTED, "NNN"),
     (56, REJECTED, Reason.UNAUTHORIZED, "NNN"),
     (56, NOT_SENT, Reason.CREDENTIAL_UNAVAILABLE, "NNN"),
-    (59, REJECTED, Reason.RATE_LIMITED, "YNN"),
+    (59, REJECTED, Reason.RATE_LIMITED, "YYY"),
     (65, NOT_SENT, Reason.CLIENT_CLOSED, "NNN"),
     ("4xx", REJECTED, Reason.CLIENT_STATUS, "NNN"),
     ("code", REJECTED, Reason.SERVICE_CODE, "NNN"),
@@ -113,13 +113,14 @@ def test_lasting_faults_are_not_resent_either():
     ("delivery", "reason", "code", "expected"),
     [
         (REJECTED, Reason.SERVICE_CODE, SWITCHED_OVER, 1.0),
-        (REJECTED, Reason.RATE_LIMITED, None, None),
+        (REJECTED, Reason.RATE_LIMITED, None, 1.0),
+        (REJECTED, Reason.SERVICE_CODE, None, None),
         (UNKNOWN, Reason.OPEN_CODE, OPEN, None),
     ],
 )
 @pytest.mark.parametrize("kind", [Effect.MESSAGE, Effect.CALL])
 def test_codes_that_ask_to_wait(kind, delivery, reason, code, expected):
-    """000-004 refuses and asks to wait: repeated at the throttled base, also with an effect; nothing else is."""
+    """000-004 and a 429 refuse and ask to wait: repeated at the throttled base, also with an effect; none else is."""
     assert expected == wait_before_repeat(RetryPolicy(), kind, Ended(1, delivery, reason, code), draw=1.0)
 
 
