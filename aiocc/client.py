@@ -13,12 +13,10 @@ from attrs import evolve
 from aiocc.auth.agent_guid import AgentGuid, Cookies, SigningIn
 from aiocc.auth.held import own_strategy
 from aiocc.auth.strategy import Strategy
-from aiocc.call.admission import Admission
 from aiocc.call.desk import Desk
 from aiocc.call.explain import Explanation, explain
-from aiocc.call.foreign_auth import AuthTransport
-from aiocc.call.hooks import ConnectionTeller, Hooks
-from aiocc.call.line import NO_OPTIONS, CallOptions, Line, Target, Traffic
+from aiocc.call.hooks import Hooks
+from aiocc.call.line import NO_OPTIONS, CallOptions, Line, Traffic
 from aiocc.call.renewal import Renewals
 from aiocc.call.stats import ServiceStats
 from aiocc.endpoints.click_to_dial import ClickToDial, MediaAbility, click_to_dial
@@ -31,6 +29,7 @@ from aiocc.endpoints.sign_in import SignIn, SignInSettings
 from aiocc.environment import SERVICES, AgentSettings, agent_from, services_from, url_variable
 from aiocc.errors import ClientClosedError, ConfigurationError, InvalidRequestError
 from aiocc.hooks import Hook
+from aiocc.lines import open_line, target_of
 from aiocc.options import Headers, Service, headers_option
 from aiocc.outcome import Outcome
 from aiocc.protocol.checks import is_number, is_seconds, kind, refuse
@@ -44,28 +43,9 @@ from aiocc.scopes.notes import JournalOption, Note, NoteRun, OnInvalid, Report
 from aiocc.scopes.obs_pages import ObsResultCodes
 from aiocc.scopes.session import Force, OnLost, SignInScope, check_sign_in
 from aiocc.secret import Secret, conceal
-from aiocc.transport.foreign import ForeignTransport
-from aiocc.transport.interface import Transport
 from aiocc.transport.place import Place
-from aiocc.transport.pool_transport import PoolTransport
-from aiocc.version import __version__
 
 T = TypeVar("T")
-
-ISALES_CONCURRENCY = 10
-"""Calls at once that the pages of iSales advise at most."""
-
-TOKEN_LANE = 4
-"""Token requests of one service at once, besides its calls."""
-
-POLL_LANE = 10_000
-"""Long polls at the gateway at once, besides its calls: one for each agent that is signed in here."""
-
-CLIENT_HEADERS = (
-    ("User-Agent", f"aiocc/{__version__}"),
-    ("Accept", "*/*"),
-    ("Accept-Encoding", "gzip, deflate"),
-)
 
 
 class Client:
@@ -254,7 +234,7 @@ class Client:
             request, strategy = agent.own(request), self._agents[agent.agent_id]
         else:
             strategy = self._strategy(request)
-        return explain(request, _target(service), strategy, self._options, service.retry)
+        return explain(request, target_of(service), strategy, self._options, service.retry)
 
     def visitor(self, auth: Strategy) -> Visitor:
         """Give one web visitor, on this client's pools; cheap enough for every request.
@@ -527,27 +507,7 @@ class Client:
 
     def _open_line(self, name: str, place: Place, renewals: Renewals, traffic: Traffic) -> Line:
         service = self._service(name)
-        ceiling = service.pool.max_connections
-        wished = service.concurrency or (ISALES_CONCURRENCY if name == "isales" else ceiling)
-        return Line(
-            name=name,
-            target=_target(service),
-            client_headers=CLIENT_HEADERS,
-            transport=_transport(name, service, self._hooks),
-            admission=Admission(
-                min(wished, ceiling), max_wait=service.timeouts.queue, rate=service.rate, limiter=service.limiter
-            ),
-            poll_lane=Admission(POLL_LANE, max_wait=service.timeouts.queue),
-            hooks=self._hooks,
-            token_lane=Admission(TOKEN_LANE, max_wait=service.timeouts.token),
-            renewals=renewals,
-            timeouts=service.timeouts,
-            limits=service.limits,
-            retry=service.retry,
-            clock=place.clock,
-            nearest_deadline=place.nearest_deadline,
-            traffic=traffic,
-        )
+        return open_line(name, service, self._hooks, place=place, renewals=renewals, traffic=traffic)
 
     def __repr__(self) -> str:
         return f"<Client {' '.join(f'{name}={service.origin}' for name, service in self._services.items())}>"
@@ -556,26 +516,3 @@ class Client:
 def _check_request(request: object) -> None:
     if not isinstance(request, Request):
         raise InvalidRequestError(f"request must be one such as CreateCall(...), not {kind(request)}")
-
-
-def _target(service: Service) -> Target:
-    overridden = {name.lower() for name, _ in service.headers}
-    own = [pair for pair in CLIENT_HEADERS if pair[0].lower() not in overridden]
-    return Target(service.origin, service.prefix, (*own, *((name, value.reveal()) for name, value in service.headers)))
-
-
-def _transport(name: str, service: Service, hooks: Hooks) -> Transport:
-    transport = _bare_transport(name, service, hooks)
-    if service.auth is None or own_strategy(service.auth) is not None:
-        return transport
-    return AuthTransport(transport, service.auth)
-
-
-def _bare_transport(name: str, service: Service, hooks: Hooks) -> Transport:
-    if service.transport is not None:
-        return ForeignTransport(service.transport, server_name=service.server_name)
-    # Token requests and polls have lanes of their own: they must find connections when calls hold all of theirs.
-    besides = TOKEN_LANE + (POLL_LANE if name == "gateway" else 0)
-    pool = evolve(service.pool, max_connections=service.pool.max_connections + besides)
-    watcher = ConnectionTeller(name, hooks) if hooks else None
-    return PoolTransport(pool, service.tls, own=service.origin, watcher=watcher)
