@@ -1,6 +1,7 @@
-"""Fan-outs over a queue while everything dies: workers by kill -9, Redis, whoever submits, every connection.
+"""Fan-outs over a queue while everything dies: workers by kill -9, keepers, Redis, whoever submits, every connection.
 
-`run_once(seed, receivers)` is one run; the simulator's inboxes are the judge. The campaign `queue` does many.
+`run_once(seed, receivers)` is one run; the simulator's inboxes are the judge. The campaign `queue` does many. The
+workers send as an agent whom two keepers keep signed in: with each takeover the GUID that they have is good no more.
 """
 
 from __future__ import annotations
@@ -8,60 +9,49 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import anyio
-from attrs import define, field
 from cryptography.fernet import Fernet
 
 from aiocc.delivery import Delivery
 from aiocc.integrations.redis import NoSuchJobError, RedisGoneError, RedisJobs
 from aiocc.integrations.redis.jobs import Progress
 from aiocc.scopes.notes import NoteOutcome
-from aiocc.simulator import Simulator
+from aiocc.simulator import Simulator, World
 
+from .app import RECEIVERS
+from .keeping import AGENT
+from .processes import Processes, kill
 from .redis_server import RedisServer
+from .verdict import Verdict
 from .wire import CutWire
 
-ROOT = Path(__file__).parent.parent.parent
 WORKERS = 3
-TASKS = 8
-"""Requests on their way in each worker."""
-
 LEASE = 4.0
-"""Seconds; a run may have another."""
+"""Seconds, of a claim; a run may have another."""
+
+KEEPER_LEASE = 1.5
+GUID_INTERVAL = 7.0
+GUID_GRACE = 3.0
+POLL_HOLD = 1.0
+"""Seconds: GUIDs change, and what a keeper did not hear in time is lost, many times in a run."""
+
+WAITING = 0.5
+"""Share of the blows that wait until something was settled after the one before; the others strike at once."""
+
+WAIT = 5.0
+"""Seconds for which they do."""
+
 JOB = "chaos"
-RECEIVERS = 100
 PATIENCE = 240.0
 """Seconds within which a job must come to its end, once nothing dies any more."""
-
-
-@define
-class Verdict:
-    """What a run did, and what the inboxes say of it: `wrong` names every disagreement."""
-
-    seed: int
-    seconds: float = 0.0
-    events: Counter[str] = field(factory=Counter)
-    receivers: Counter[str] = field(factory=Counter)
-    doubled: int = 0
-    lost: int = 0
-    wrong: list[str] = field(factory=list)
-
-    def __str__(self) -> str:
-        done = ", ".join(f"{count} {name}" for name, count in sorted(self.events.items()))
-        known = ", ".join(f"{count} {name}" for name, count in sorted(self.receivers.items()))
-        return (
-            f"seed {self.seed}: {self.doubled} doubled, {self.lost} lost; receivers: {known}; {done}; "
-            f"{self.seconds:.0f} s" + "".join(f"\n  WRONG {one}" for one in self.wrong[:5])
-        )
 
 
 class Chaos:
@@ -73,25 +63,40 @@ class Chaos:
         rate: Requests a second of all workers together.
         every: Seconds, on average, between two blows.
         lease: Of a claim, in seconds.
+        workers: Processes that send.
+        most: Blows.
         folder: For Redis.
     """
 
-    def __init__(self, seed: int, requests: int, *, rate: float, every: float, lease: float, folder: Path) -> None:
+    def __init__(
+        self,
+        seed: int,
+        requests: int,
+        *,
+        rate: float,
+        every: float,
+        lease: float,
+        workers: int,
+        most: int | None,
+        folder: Path,
+    ) -> None:
         self.rng = random.Random(seed)  # noqa: S311 - nothing secret
         self.requests = requests
         self.rate = rate
         self.every = every
         self.lease = lease
+        self.workers = workers
+        self.most = most
         self.verdict = Verdict(seed)
         self.redis = RedisServer(folder)
         self.seal = Fernet.generate_key().decode()
-        self.planner: subprocess.Popen[bytes] | None = None
 
     def run(self) -> Verdict:
         """Run it, and judge."""
         began = time.monotonic()
         with ExitStack() as stack:
-            self.simulator = stack.enter_context(Simulator(tls=False))
+            world = World(poll_hold=POLL_HOLD, guid_interval=GUID_INTERVAL, guid_grace=GUID_GRACE)
+            self.simulator = stack.enter_context(Simulator(tls=False, world=world))
             stack.enter_context(self.redis)
             gateway = int(self.simulator.url("gateway").rpartition(":")[2])
             self.wires = {
@@ -99,12 +104,14 @@ class Chaos:
                 "gateway": stack.enter_context(CutWire(gateway, delay=0.06, seed=self.verdict.seed)),
             }
             self.jobs = RedisJobs(self.redis.url, keys=self.seal, lease=self.lease, patience=20)
-            stack.enter_context(self._workers())
-            self._submit()
+            submit = f"import anyio, tests.queue.app as app; anyio.run(app.submit, {JOB!r}, {self.requests})"
+            processes = Processes(self.environment, self.redis.folder, submit, self.workers, KEEPER_LEASE)
+            self.processes = stack.enter_context(processes)
+            self.processes.submit()
             self._strike()
             self._let_it_end()
             rows = anyio.run(self._rows)
-        self._judge(rows)
+        self.verdict.judge(rows, self.requests, self.simulator)
         self.verdict.seconds = time.monotonic() - began
         return self.verdict
 
@@ -119,49 +126,53 @@ class Chaos:
             "QUEUE_SEAL": self.seal,
             "QUEUE_LEASE": str(self.lease),
             "QUEUE_RATE": str(self.rate),
+            "QUEUE_AGENT": str(AGENT),
             "PYTHONWARNINGS": "ignore",
         }
 
-    @contextmanager
-    def _workers(self) -> Iterator[None]:
-        settings = ["--workers", str(WORKERS), "--max-async-tasks", str(TASKS), "--log-level", "ERROR"]
-        command = [sys.executable, "-m", "taskiq", "worker", "tests.queue.app:worker", *settings]
-        self.log = open(self.redis.folder / "workers.log", "wb")  # noqa: SIM115 - closed below
-        self.manager = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=self.log, stderr=self.log)
-        try:
-            yield
-        finally:
-            for process in [*children(self.manager.pid), self.manager.pid]:
-                kill(process)
-            self.manager.wait()
-            if self.planner is not None and self.planner.poll() is None:
-                self.planner.kill()
-                self.planner.wait()
-            self.log.close()
-
-    def _submit(self) -> None:
-        code = f"import anyio, tests.queue.app as app; anyio.run(app.submit, {JOB!r}, {self.requests})"
-        self.planner = subprocess.Popen(
-            [sys.executable, "-c", code], cwd=ROOT, env=self.environment, stdout=self.log, stderr=self.log
-        )
-
     def _strike(self) -> None:
         """Let things die until most of the job is done."""
-        blows: list[tuple[Callable[[], None], int]] = [
-            (self._kill_worker, 6), (self._stop_redis, 1), (self._kill_planner, 1),
-            (lambda: self._cut("redis"), 3), (lambda: self._cut("gateway"), 3),
-        ]  # fmt: skip
-        until = time.monotonic() + 300
-        while time.monotonic() < until and self._settled() < 0.9 * self.requests:
+        until = time.monotonic() + PATIENCE
+        settled = 0
+        for blow in islice(self._blows(), self.most):
             time.sleep(self.rng.expovariate(1 / self.every))
-            (blow,) = self.rng.choices([one for one, _ in blows], [weight for _, weight in blows])
+            if self.rng.random() < WAITING:
+                self._wait_for_one_after(settled)
+            settled = self._settled()
+            if time.monotonic() > until or settled > 0.9 * self.requests:
+                return
             blow()
 
+    def _blows(self) -> Iterator[Callable[[], None]]:
+        """Give what strikes: each kind once in the beginning, then by weight."""
+        weights: dict[Callable[[], None], int] = {
+            self._kill_worker: 6, self._stop_redis: 1, self._kill_submitter: 1, self._kill_leader: 2,
+            lambda: self._cut("redis"): 3, lambda: self._cut("gateway"): 3,
+        }  # fmt: skip
+        yield from self.rng.sample(list(weights), len(weights))
+        while True:
+            yield from self.rng.choices(list(weights), list(weights.values()))
+
+    def _wait_for_one_after(self, settled: int) -> None:
+        """Let workers come to their work, which they do late on a busy machine."""
+        until = time.monotonic() + WAIT
+        while time.monotonic() < until and self._settled() <= settled:
+            time.sleep(0.05)
+
     def _kill_worker(self) -> None:
-        living = children(self.manager.pid)
+        living = self.processes.workers()
         if living:
             kill(self.rng.choice(living))
             self.verdict.events["workers killed"] += 1
+
+    def _kill_leader(self) -> None:
+        """Kill the keeper that has the session, once there is one."""
+        until = time.monotonic() + 4 * WAIT
+        killed = self.processes.kill_leader()
+        while not killed and time.monotonic() < until:
+            time.sleep(0.02)
+            killed = self.processes.kill_leader()
+        self.verdict.events["leading keepers killed"] += killed
 
     def _stop_redis(self) -> None:
         self.redis.stop(self.rng.choice([signal.SIGTERM, signal.SIGKILL]))
@@ -169,12 +180,11 @@ class Chaos:
         self.redis.start()
         self.verdict.events["Redis restarts"] += 1
 
-    def _kill_planner(self) -> None:
-        if self.planner is not None and self.planner.poll() is None:
-            self.planner.kill()
-            self.planner.wait()
+    def _kill_submitter(self) -> None:
+        if self.processes.submitting:
+            self.processes.kill_submitter()
             self.verdict.events["submitters killed"] += 1
-            self._submit()
+            self.processes.submit()
 
     def _cut(self, wire: str) -> None:
         cut = self.wires[wire].cut(self.rng.choice([0.3, 1.0]))
@@ -185,16 +195,16 @@ class Chaos:
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             time.sleep(0.2)
-            if self.planner is not None and self.planner.poll() is None:
+            if self.processes.submitting:
                 continue
             progress = self._progress()
             if progress is None or not progress.planned:
-                self._submit()
+                self.processes.submit()
             elif progress.complete:
                 if not set(progress.settled) - {Delivery.ACCEPTED, Delivery.UNKNOWN}:
                     return
                 self.verdict.events["continued"] += 1
-                self._submit()
+                self.processes.submit()
         self.verdict.wrong.append(f"it came to no end: {self._progress()}")
 
     def _settled(self) -> int:
@@ -218,43 +228,22 @@ class Chaos:
         finally:
             await self.jobs.aclose()
 
-    def _judge(self, rows: list[NoteOutcome]) -> None:
-        """Compare what the ledger says of each receiver with what is in his inbox."""
-        inboxes = Counter((note.content, note.receiver) for note in self.simulator.notes)
-        named = {row.note: row.delivery for row in rows}
-        self.verdict.doubled = sum(count - 1 for count in inboxes.values() if count > 1)
-        for number in range(self.requests):
-            delivery = named.get(number, Delivery.ACCEPTED)
-            arrived = sum(inboxes[f"note {number}", 31_000 + one] >= 1 for one in range(RECEIVERS))
-            self.verdict.receivers[str(delivery)] += RECEIVERS
-            if delivery is Delivery.UNKNOWN:
-                self.verdict.receivers["unknown that arrived"] += arrived
-            elif (delivery is Delivery.ACCEPTED) != (arrived == RECEIVERS) or 0 < arrived < RECEIVERS:
-                self.verdict.lost += RECEIVERS - arrived if delivery is Delivery.ACCEPTED else 0
-                self.verdict.wrong.append(f"note {number} is {delivery}, and arrived at {arrived}")
-        if set(self.verdict.receivers) - {"accepted", "unknown", "unknown that arrived"}:
-            self.verdict.wrong.append("something was neither accepted nor unknown in the end")
-        if self.verdict.doubled:
-            self.verdict.wrong.append(f"{self.verdict.doubled} doubled")
 
-
-def run_once(seed: int, receivers: int, *, rate: float = 40, every: float = 0.4, lease: float = LEASE) -> Verdict:
-    """Run one seed."""
+def run_once(
+    seed: int,
+    receivers: int,
+    *,
+    rate: float = 40,
+    every: float = 0.4,
+    lease: float = LEASE,
+    workers: int = WORKERS,
+    most: int | None = None,
+) -> Verdict:
+    """Run one seed; see `Chaos`."""
+    settings = {"rate": rate, "every": every, "lease": lease}
     with TemporaryDirectory() as folder:
-        return Chaos(seed, receivers // RECEIVERS, rate=rate, every=every, lease=lease, folder=Path(folder)).run()
-
-
-def children(process: int) -> list[int]:
-    """Give the worker processes of taskiq's manager."""
-    found = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(process)], capture_output=True, text=True)  # noqa: S607
-    rows = [row.strip().partition(" ") for row in found.stdout.splitlines()]
-    return [int(pid) for pid, _, command in rows if "resource_tracker" not in command and "defunct" not in command]
-
-
-def kill(process: int) -> None:
-    """End a process as the kernel does when memory is short."""
-    with suppress(ProcessLookupError):
-        os.kill(process, signal.SIGKILL)
+        where = Path(folder)
+        return Chaos(seed, receivers // RECEIVERS, workers=workers, most=most, folder=where, **settings).run()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A process that keeps an agent until it is killed: `python -m tests.queue.keeping REDIS SEAL LEASE`.
 
-It prints its log.
+It prints its log, and whether it has the session whenever that changes.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from aiocc.integrations.redis import AgentKeeper, SharedSessions
 AGENT = 205
 PHONE = "88880205"
 BRISK = (0.001, 0.002)
+LEADS = "has the session"
+STANDS_BY = "stands by"
 
 
 async def keep(redis: str, seal: str, lease: str) -> None:
@@ -24,9 +26,16 @@ async def keep(redis: str, seal: str, lease: str) -> None:
     sessions = SharedSessions(redis, keys=seal)
     async with (
         Client.from_env(os.environ) as client,
-        AgentKeeper(sessions, client, AGENT, phone=PHONE, lease=float(lease), poll_pause=BRISK),
+        AgentKeeper(sessions, client, AGENT, phone=PHONE, lease=float(lease), poll_pause=BRISK) as keeper,
     ):
-        await anyio.sleep_forever()
+        told = ""
+        while True:
+            now = LEADS if keeper.session is not None else STANDS_BY
+            if now != told:
+                sys.stdout.write(f"{now}\n")
+                sys.stdout.flush()
+                told = now
+            await anyio.sleep(0.01)
 
 
 if __name__ == "__main__":

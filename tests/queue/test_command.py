@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
+from typer.testing import CliRunner, Result
 
+from aiocc.cli.app import app
 from aiocc.simulator import Simulator
 
 from .redis_server import RedisServer, free_port
@@ -55,11 +57,22 @@ def table(tmp_path: Path) -> Path:
     return file
 
 
-def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as somebody who submits: without a gateway, and without a GUID."""
+def submitting() -> dict[str, str]:
+    """Give the environment of somebody who submits: without a gateway, and without a GUID."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("AIOCC_")}
-    told = {**own, "XDG_CONFIG_HOME": "/nonexistent", "AIOCC_AGENT_ID": "101", "AIOCC_QUEUE_KEY": SEAL, **environ}
+    return {**own, "XDG_CONFIG_HOME": "/nonexistent", "AIOCC_AGENT_ID": "101", "AIOCC_QUEUE_KEY": SEAL}
+
+
+def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run the command."""
+    told = {**submitting(), **environ}
     return subprocess.run([*AIOCC, "note", "fan-out", *arguments], capture_output=True, text=True, timeout=90, env=told)
+
+
+def run_here(*arguments: str, **environ: str) -> Result:
+    """Run the command in this process."""
+    others = dict.fromkeys(name for name in os.environ if name.startswith("AIOCC_"))
+    return CliRunner().invoke(app, ["note", "fan-out", *arguments], env={**others, **submitting(), **environ})
 
 
 def test_a_fan_out_over_a_queue_reports_as_one_without(
@@ -89,9 +102,9 @@ def test_a_fan_out_over_a_queue_reports_as_one_without(
 )
 def test_options_that_do_not_go_together_are_named(arguments: list[str], said: str, table: Path) -> None:
     """Wrong usage is told before anything is submitted."""
-    done = run("--to", str(table), *arguments)
+    done = run_here("--to", str(table), *arguments)
 
-    assert 2 == done.returncode
+    assert 2 == done.exit_code
     assert said in done.stderr
 
 
@@ -106,9 +119,9 @@ def test_options_that_do_not_go_together_are_named(arguments: list[str], said: s
 )
 def test_what_cannot_work_is_told(url: str, environ: dict[str, str], said: str, table: Path) -> None:
     """Wrong configuration has its own exit code."""
-    done = run("--to", str(table), "--queue", url, "--job", "shifts", **environ)
+    done = run_here("--to", str(table), "--queue", url, "--job", "shifts", **environ)
 
-    assert 3 == done.returncode
+    assert 3 == done.exit_code
     assert said in done.stderr
     assert "Traceback" not in done.stderr
 

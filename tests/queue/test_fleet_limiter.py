@@ -53,7 +53,7 @@ async def until(true: Callable[[], bool]) -> None:
 @pytest.mark.parametrize("processes", [1, 4])
 def test_a_fleet_never_goes_faster_than_its_rate(redis_url: str, processes: int):
     """However many processes share a rate, in no time do more requests go than it allows."""
-    command = [sys.executable, "-m", "tests.queue.fleet", "pace", str(processes), redis_url, "200", "1"]
+    command = [sys.executable, "-m", "tests.queue.fleet", "pace", str(processes), redis_url, "200", "0.5"]
     run = subprocess.run(command, input="go\n", capture_output=True, text=True, check=True, timeout=60)
     told = json.loads(run.stdout.splitlines()[1])
     went = sorted(at for one in told for at in one["went"])
