@@ -88,6 +88,7 @@ class Chaos:
         self.workers = workers
         self.most = most
         self.verdict = Verdict(seed)
+        self.owed = False
         self.redis = RedisServer(folder)
         self.seal = Fernet.generate_key().decode()
 
@@ -142,6 +143,8 @@ class Chaos:
             if time.monotonic() > until or settled > 0.9 * self.requests:
                 return
             blow()
+            if self.owed:
+                self._kill_leader()
 
     def _blows(self) -> Iterator[Callable[[], None]]:
         """Give what strikes: each kind once in the beginning, then by weight."""
@@ -166,13 +169,12 @@ class Chaos:
             self.verdict.events["workers killed"] += 1
 
     def _kill_leader(self) -> None:
-        """Kill the keeper that has the session, once there is one."""
-        until = time.monotonic() + 4 * WAIT
-        killed = self.processes.kill_leader()
-        while not killed and time.monotonic() < until:
-            time.sleep(0.02)
-            killed = self.processes.kill_leader()
-        self.verdict.events["leading keepers killed"] += killed
+        """Kill the keeper that has the session, or the next one that will have it."""
+        if self.processes.kill_leader():
+            self.verdict.events["leading keepers killed"] += 1
+            self.owed = False
+        else:
+            self.owed = True
 
     def _stop_redis(self) -> None:
         self.redis.stop(self.rng.choice([signal.SIGTERM, signal.SIGKILL]))
@@ -233,7 +235,7 @@ def run_once(
     seed: int,
     receivers: int,
     *,
-    rate: float = 40,
+    rate: float = 25,
     every: float = 0.4,
     lease: float = LEASE,
     workers: int = WORKERS,

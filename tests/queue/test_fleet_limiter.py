@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from math import inf
 
 import anyio
+import anyio.lowlevel
 import pytest
 import redis
 
@@ -83,6 +84,49 @@ async def test_a_cancelled_wait_takes_nothing(redis_url: str):
         await until(lambda: held(redis_url) == 0)
 
         assert not await one.acquire(anyio.current_time() + 0.05)
+
+
+async def test_all_who_wait_are_asked_for_at_once(redis_url: str):
+    """How often a process may go does not depend on how long Redis takes to answer."""
+    went: list[bool] = []
+    async with limiters(redis_url, 1, rate=Rate(1000, burst=100)) as (one,):
+
+        async def caller() -> None:
+            went.append(await one.acquire(inf))
+
+        with redis.Redis.from_url(redis_url) as client:
+            client.config_resetstat()
+            async with anyio.create_task_group() as group:
+                for _ in range(64):
+                    group.start_soon(caller)
+            scripts = client.info("commandstats")["cmdstat_zadd"]["calls"], client.info("commandstats")
+        assert 64 == held(redis_url)
+
+    assert [True] * 64 == went
+    assert 64 <= scripts[0] <= 67  # a slot for each, and the process itself
+    assert sum(found["calls"] for name, found in scripts[1].items() if name.startswith("cmdstat_eval")) <= 8
+
+
+async def test_who_waits_no_more_leaves_what_was_fetched_to_others(redis_url: str):
+    """A place that came for a request that is cancelled meanwhile, at whatever step, is given back."""
+    for step in range(12):
+        with redis.Redis.from_url(redis_url) as client:
+            client.flushall()
+        async with limiters(redis_url, 1, rate=Rate(100), concurrency=9) as (one,):
+            assert await one.acquire(inf)
+            async with anyio.create_task_group() as group:
+                with anyio.CancelScope() as leaving:
+                    async with anyio.create_task_group() as others:
+                        for which in (group, others, group, others):
+                            which.start_soon(one.acquire, inf)
+                        for _ in range(step * 2):
+                            await anyio.lowlevel.checkpoint()
+                        leaving.cancel()
+            await until(lambda: held(redis_url) == 3)
+            with redis.Redis.from_url(redis_url) as client:
+                seconds, micro = client.time()
+                due = int(client.get("aiocc:limit:fleet:due"))
+            assert due <= seconds * 1_000_000 + micro + 10_000
 
 
 async def test_what_cannot_be_in_time_is_refused_at_once(redis_url: str):

@@ -6,6 +6,7 @@ import logging
 import math
 import random
 import secrets
+from collections import deque
 from contextlib import suppress
 from typing import Final
 
@@ -19,6 +20,9 @@ from aiocc.transport.place import Place
 
 AHEAD: Final = 0.25
 """Seconds ahead for which a place in the rate is taken: so much of it is lost with a process that dies."""
+
+TOGETHER: Final = 32
+"""Slots, at most, for which Redis is asked at once."""
 
 LOOK_AGAIN: Final = 0.02
 """Seconds, about, between two looks for a free slot, of the call that is next in its process."""
@@ -88,6 +92,8 @@ class Seat:
         self._number = limit.processes - 1
         self._place = Place()
         self._turn = anyio.Lock()
+        self._waiting = 0
+        self._fetched: deque[Granted] = deque()
         self._held: set[str] = set()
         self._own = 0
         self._used: list[str] = []
@@ -104,10 +110,18 @@ class Seat:
 
     async def acquire(self, deadline: float) -> bool:
         """Wait for a slot and a place in the rate, in turn."""
-        async with self._turn:
-            granted: Granted | None = None
-            while granted is None:
-                granted = await (self._of_own_share(deadline) if self.alone else self._of_the_fleet(deadline))
+        self._waiting += 1
+        try:
+            async with self._turn:
+                granted: Granted | None = None
+                while granted is None:
+                    granted = self._of_the_fetched(deadline) or await (
+                        self._of_own_share(deadline) if self.alone else self._of_the_fleet(deadline)
+                    )
+        finally:
+            self._waiting -= 1
+            while len(self._fetched) > self._waiting:  # for one that waits no more
+                self._give_back(self._fetched.pop().slot, self._unused)
         if granted is NEVER:
             return False
         went = False
@@ -132,24 +146,33 @@ class Seat:
             with suppress(RedisGoneError):  # the leases end by themselves
                 await self._return()
 
+    def _of_the_fetched(self, deadline: float) -> Granted | None:
+        """Take what came with another one's; None where there is nothing."""
+        if not self._fetched:
+            return None
+        return self._fetched.popleft() if self._fetched[0].due <= deadline else NEVER
+
     async def _of_the_fleet(self, deadline: float) -> Granted | None:
-        """Ask Redis once; None to look again."""
-        slot = secrets.token_hex(8)
+        """Ask Redis once, for all who wait; None to look again, or to take what was fetched."""
+        slots = [secrets.token_hex(8) for _ in range(min(self._waiting, TOGETHER))]
         left = max(0.0, deadline - anyio.current_time())
         answered = False
         try:
-            got, wait = await self._take(slot, min(left, AHEAD))
+            got, *waits = await self._take(slots, min(left, AHEAD))
             answered = True
         except RedisGoneError as gone:
             self._lose(gone)
             return None
         finally:
-            if not answered:  # it may have been taken
-                self._unused.append(slot)
+            if not answered:  # they may have been taken
+                self._unused += slots
                 self._returned.set()
         if got:
-            self._held.add(slot)
-            return Granted(slot, anyio.current_time() + wait)
+            now = anyio.current_time()
+            self._held.update(slots[:got])
+            self._fetched += [Granted(slot, now + wait / MICRO) for slot, wait in zip(slots, waits, strict=False)]
+            return self._fetched.popleft()
+        wait = waits[0] / MICRO
         if wait > left or left <= 0:
             return NEVER
         # Processes that wait for the same moment do not all ask in it.
@@ -157,11 +180,11 @@ class Seat:
         await anyio.sleep(max(0.0, pause))
         return None
 
-    async def _take(self, slot: str, ahead: float) -> tuple[bool, float]:
+    async def _take(self, slots: list[str], ahead: float) -> list[int]:
         limit = self._limit
         figures = (limit.interval, limit.ahead, limit.concurrency or 0, limit.lease * MICRO, ahead * MICRO)
-        got, wait = await self._server.run("take", limit.keys[:2], [slot, *map(round, figures)])
-        return got == 1, wait / MICRO
+        taken: list[int] = await self._server.run("take", limit.keys[:2], [*map(round, figures), *slots])
+        return taken
 
     async def _of_own_share(self, deadline: float) -> Granted | None:
         """Take what is this process's own while Redis is gone; None to look again."""
