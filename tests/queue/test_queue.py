@@ -11,6 +11,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+import redis
 from cryptography.fernet import Fernet
 from taskiq import InMemoryBroker
 from taskiq_redis import ListQueueBroker, PubSubBroker, RedisStreamBroker
@@ -60,8 +61,9 @@ async def queue(centre: Simulator, environ: dict[str, str], workers: None) -> As
     centre.reset()
     broker, made = app.make(environ)
     await broker.startup()
-    for job in await made.jobs.jobs():
-        await made.jobs.forget(job)
+    with redis.Redis.from_url(environ["QUEUE_REDIS"]) as client:
+        for key in client.scan_iter("aiocc:job*"):  # also of jobs that are complete, which no list names any more
+            client.delete(key)
     yield made
     await broker.shutdown()
 
