@@ -113,3 +113,10 @@ def machine() -> float:
     with open("/proc/stat", encoding="ascii") as file:
         user, nice, system, _idle, _waiting, *interrupts = map(int, file.readline().split()[1:8])
     return (user + nice + system + sum(interrupts)) / TICKS
+
+
+def connections(port: int) -> int:
+    """Count the connections that a server on a port of loopback has."""
+    with open("/proc/net/tcp", encoding="ascii") as file:
+        rows = [line.split() for line in file.readlines()[1:]]
+    return sum(local.endswith(f":{port:04X}") and state == "01" for _, local, _, state, *_ in rows)

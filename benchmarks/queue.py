@@ -15,13 +15,15 @@ import sys
 import time
 from contextlib import ExitStack
 from typing import Final
+from urllib.parse import urlsplit
 
 import anyio
 from cryptography.fernet import Fernet
+from redis import Redis
 
 from aiocc.integrations.redis import NoSuchJobError, RedisJobs
 from benchmarks.fleet import measure
-from benchmarks.processes import children, cpu, free_port, machine, process, redis_server, wait_for
+from benchmarks.processes import children, connections, cpu, free_port, machine, process, redis_server, wait_for
 
 LATENCY: Final = 0.005
 TASKS: Final = 16
@@ -30,6 +32,16 @@ TASKS: Final = 16
 IN_A_REQUEST: Final = 100
 WORKERS: Final = (1, 2, 4, 8)
 PROCESSES: Final = (1, 2, 4, 8, 16)
+STREAM: Final = "aiocc"
+HELD: Final = "benchmark:held"
+RELEASE: Final = """
+for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do
+    redis.call('XADD', KEYS[2], '*', unpack(entry[2]))
+end
+redis.call('DEL', KEYS[1])
+"""
+"""Puts what was held into the queue, at one moment."""
+
 BUSY: Final = 0.9
 """Share of its time in which what is busy for that long does no more."""
 
@@ -61,7 +73,7 @@ def main() -> int:
             "BENCHMARK_SEAL": Fernet.generate_key().decode(),
         }
         rates = [measure(environment["BENCHMARK_REDIS"], count, 1.0 if chosen.quick else 10.0) for count in PROCESSES]
-        rows = [fan_out(environment, count, 300 if chosen.quick else 3000, pids) for count in WORKERS]
+        rows = [fan_out(environment, count, 300 if chosen.quick else 6000, pids) for count in WORKERS]
     sys.stdout.write(table(rates, rows))
     if chosen.json:
         with open(chosen.json, "w", encoding="utf-8") as file:
@@ -70,26 +82,57 @@ def main() -> int:
 
 
 def fan_out(environment: dict[str, str], workers: int, requests: int, pids: dict[str, int]) -> dict[str, float]:
-    """Queue a job, start so many workers, and see how fast the middle of it goes."""
+    """Let so many workers begin a job together, and see how fast the middle of it goes."""
     job = f"workers-{workers}"
-    submit = f"import anyio, benchmarks.queue_app as app; anyio.run(app.submit, {job!r}, {requests})"
-    began = time.perf_counter()
-    subprocess.run([sys.executable, "-c", submit], env=environment, check=True, timeout=PATIENCE)  # noqa: S603 - a line of this module
-    queued = requests / (time.perf_counter() - began)
     settings = ["--workers", str(workers), "--max-async-tasks", str(TASKS), "--log-level", "ERROR"]
-    with process("-m", "taskiq", "worker", "benchmarks.queue_app:broker", *settings, env=environment) as manager:
-        jobs = RedisJobs(environment["BENCHMARK_REDIS"], keys=environment["BENCHMARK_SEAL"])
-        first = reach(jobs, job, requests * 0.2)
-        before, all_before = used(manager, pids), machine()
-        last = reach(jobs, job, requests * 0.8)
-        after, all_after = used(manager, pids), machine()
+    with Redis.from_url(environment["BENCHMARK_REDIS"]) as redis:
+        queued, kept = submit(environment, redis, job, requests)
+        redis.rename(STREAM, HELD)
+        with process("-m", "taskiq", "worker", "benchmarks.queue_app:broker", *settings, env=environment) as manager:
+            wait_for_workers(redis, workers)
+            redis.eval(RELEASE, 2, HELD, STREAM)
+            jobs = RedisJobs(environment["BENCHMARK_REDIS"], keys=environment["BENCHMARK_SEAL"])
+            first = reach(jobs, job, requests * 0.2)
+            before, all_before = used(manager, pids), machine()
+            last = reach(jobs, job, requests * 0.8)
+            after, all_after = used(manager, pids), machine()
+            opened = {f"to {name}": connections(port_of(environment, name)) for name in pids}
     done, seconds = last[0] - first[0], last[1] - first[1]
     cores = {f"{name} cores": (after[name] - before[name]) / seconds for name in after}
     spent = {f"{name} ms": (after[name] - before[name]) / done * 1000 for name in after}
     busy = (all_after - all_before) / seconds
     return {
-        "workers": workers, "a second": done / seconds, "queued a second": queued, **spent, **cores, "cores": busy,
+        "workers": workers, "a second": done / seconds, "queued a second": queued, "bytes kept": kept,
+        **spent, **cores, "cores": busy, **opened,
     }  # fmt: skip
+
+
+def submit(environment: dict[str, str], redis: Redis, job: str, requests: int) -> tuple[float, float]:
+    """Queue a job in a process of its own; gives how many requests a second, and the bytes that Redis keeps of one."""
+    redis.flushall()
+    code = f"import benchmarks.queue_app as app; app.submit_all({job!r}, {requests})"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(  # noqa: S603 - a line of this module
+        command, env=environment, check=True, timeout=PATIENCE, stdout=subprocess.PIPE, text=True
+    )
+    kept = sum(redis.memory_usage(key, samples=0) for key in redis.scan_iter())
+    return requests / float(done.stdout), kept / requests
+
+
+def wait_for_workers(redis: Redis, workers: int) -> None:
+    """Wait until so many workers read the stream."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        groups = redis.xinfo_groups(STREAM) if redis.exists(STREAM) else []
+        if sum(group["consumers"] for group in groups) >= workers:
+            return
+        time.sleep(0.05)
+    raise TimeoutError(f"{workers} workers did not start within {PATIENCE:g} s")
+
+
+def port_of(environment: dict[str, str], name: str) -> int:
+    """Give the port of a server."""
+    return urlsplit(environment[f"BENCHMARK_{name.upper()}"]).port or 0
 
 
 def reach(jobs: RedisJobs, job: str, settled: float) -> tuple[int, float]:
@@ -144,7 +187,12 @@ def table(rates: list[dict[str, float]], rows: list[dict[str, float]]) -> str:
             f" {row['worker ms']:9.2f} {row['redis ms']:7.2f} {row['gateway ms']:9.2f} {row['cores']:12.2f}"
             f"   {limit(row)}"
         )
-    lines.append(f"one process writes {rows[-1]['queued a second']:.0f} requests a second down and queues them\n")
+    last = rows[-1]
+    lines.append(
+        f"{last['workers']:.0f} workers have {last['to redis']:.0f} connections to Redis, "
+        f"{last['to gateway']:.0f} to the gateway; Redis keeps {last['bytes kept']:,.0f} bytes a request;\n"
+        f"one process writes {last['queued a second']:.0f} requests a second down and queues them\n"
+    )
     return "\n".join(lines)
 
 

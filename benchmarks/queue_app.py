@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
+import time
 from typing import Final
+
+import anyio
 
 from aiocc import Client, Note, Service
 from aiocc.integrations.redis import RedisJobs
@@ -32,3 +36,10 @@ async def submit(job: str, requests: int) -> None:
     note = Note(range(FIRST, FIRST + IN_A_REQUEST), CONTENT)
     await queue.send_notes(job, [note] * requests, agents=[SENDER]).submit()
     await broker.shutdown()
+
+
+def submit_all(job: str, requests: int) -> None:
+    """Submit, and print how many seconds it took."""
+    began = time.perf_counter()
+    anyio.run(submit, job, requests)
+    sys.stdout.write(f"{time.perf_counter() - began}\n")
