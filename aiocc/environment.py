@@ -110,7 +110,6 @@ def _refuse_orphans(env: _Environment, service: str) -> None:
 
 
 def _service(env: _Environment, name: str, url: str, transport: httpx.AsyncBaseTransport | None) -> Service:
-    ca_file = env.text(f"AIOCC_{name.upper()}_CA_FILE") or env.text("AIOCC_CA_FILE")
     auth: CookieToken | AkSk | AppKey | None = None
     if name == "webadapter":
         token = env.secret("AIOCC_WEBADAPTER_TOKEN")
@@ -127,9 +126,21 @@ def _service(env: _Environment, name: str, url: str, transport: httpx.AsyncBaseT
     try:
         if transport is not None:
             return Service(url, auth=auth, transport=transport)
-        return Service(url, auth=auth, tls=TLS(ca_file=ca_file))
+        return Service(url, auth=auth, tls=_tls(env, f"AIOCC_{name.upper()}"))
     except ConfigurationError as error:
         raise ConfigurationError(f"{url_variable(name)}: {error}") from None
+
+
+def _tls(env: _Environment, prefix: str) -> TLS:
+    """Read how a service proves who it is, and who we are."""
+    certificate, key = env.text(f"{prefix}_CLIENT_CERT"), env.text(f"{prefix}_CLIENT_KEY")
+    if key is not None and certificate is None:
+        raise ConfigurationError(f"{prefix}_CLIENT_KEY is set, and {prefix}_CLIENT_CERT is not")
+    return TLS(
+        ca_file=env.text(f"{prefix}_CA_FILE") or env.text("AIOCC_CA_FILE"),
+        server_name=env.text(f"{prefix}_SERVER_NAME"),
+        client_cert=(certificate, key) if certificate is not None and key is not None else certificate,
+    )
 
 
 def _switches(text: str) -> dict[str, Any]:

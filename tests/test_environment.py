@@ -120,6 +120,20 @@ def test_authorities():
     assert None is services_from(GATEWAY)["gateway"].tls.ca_file
 
 
+def test_names_and_certificates():
+    """A host's name in its certificate, and a certificate of the client's, can be given for each service."""
+    gateway = {**GATEWAY, "AIOCC_GATEWAY_SERVER_NAME": "cc.example.com", "AIOCC_GATEWAY_CLIENT_CERT": "/me.pem"}
+    apart = {**gateway, "AIOCC_GATEWAY_CLIENT_KEY": "/me.key"}
+
+    assert ("cc.example.com", "/me.pem") == (
+        services_from(gateway)["gateway"].tls.server_name,
+        services_from(gateway)["gateway"].tls.client_cert,
+    )
+    assert ("/me.pem", "/me.key") == services_from(apart)["gateway"].tls.client_cert
+    with pytest.raises(ConfigurationError, match="AIOCC_GATEWAY_CLIENT_KEY is set, and AIOCC_GATEWAY_CLIENT_CERT"):
+        services_from({**GATEWAY, "AIOCC_GATEWAY_CLIENT_KEY": "/me.key"})
+
+
 def test_token_url():
     """The token's address can be given apart."""
     services = services_from({**FABRIC, "AIOCC_FABRIC_TOKEN_URL": "https://tokens.example:28070"})

@@ -30,12 +30,14 @@ from attrs import frozen
 
 from aiocc.errors import ConfigurationError
 
+_SERVICE = ("url", "ca_file", "server_name", "client_cert", "client_key")
+
 KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "": ("ca_file",),
-    "webadapter": ("url", "ca_file", "token", "token_file"),
-    "gateway": ("url", "ca_file"),
-    "isales": ("url", "ca_file", "access_key", "access_key_file", "secret_key", "secret_key_file", "signature"),
-    "fabric": ("url", "ca_file", "app_key", "app_key_file", "app_secret", "app_secret_file", "token_url"),
+    "webadapter": (*_SERVICE, "token", "token_file"),
+    "gateway": _SERVICE,
+    "isales": (*_SERVICE, "access_key", "access_key_file", "secret_key", "secret_key_file", "signature"),
+    "fabric": (*_SERVICE, "app_key", "app_key_file", "app_secret", "app_secret_file", "token_url"),
     "agent": ("id", "guid", "guid_file", "password", "password_file", "phone"),
     "queue": ("url", "key", "key_file"),
 }
