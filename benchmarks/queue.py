@@ -25,6 +25,7 @@ from aiocc.integrations.redis import NoSuchJobError, RedisJobs
 from benchmarks.fleet import measure
 from benchmarks.processes import children, connections, cpu, free_port, machine, process, redis_server, wait_for
 
+CORES: Final = len(os.sched_getaffinity(0))
 LATENCY: Final = 0.005
 TASKS: Final = 16
 """Requests on their way in each worker."""
@@ -162,8 +163,8 @@ def used(manager: int, pids: dict[str, int]) -> dict[str, float]:
 
 def limit(row: dict[str, float]) -> str:
     """Name what was busy for all of the time; where nothing was, it was waiting."""
-    if row["cores"] > BUSY * (os.cpu_count() or 1):
-        return f"the {os.cpu_count()} cores"
+    if row["cores"] > BUSY * CORES:
+        return f"all {CORES} cores"
     for name, count in (("worker", row["workers"]), ("redis", 1), ("gateway", 1)):
         if row[f"{name} cores"] > BUSY * count:
             return f"one core for each {name} process"
@@ -175,7 +176,7 @@ def table(rates: list[dict[str, float]], rows: list[dict[str, float]]) -> str:
     lines = ["\nA rate kept together", "processes   asked   found   of asked"]
     lines += [f"{r['processes']:9.0f} {r['asked']:7.0f} {r['found']:7.1f}   {r['of asked']:7.1%}" for r in rates]
     lines += [
-        f"\nA fan-out over the queue; the gateway answers after {LATENCY * 1000:g} ms; {os.cpu_count()} cores for all",
+        f"\nA fan-out over the queue; the gateway answers after {LATENCY * 1000:g} ms; cores for all: {CORES}",
         "                                                    ms of processor a request",
         "workers   requests/s   receivers/s   efficiency   workers   Redis   gateway   cores busy   what limits",
     ]
