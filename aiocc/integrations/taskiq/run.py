@@ -24,7 +24,9 @@ TOGETHER: Final = 100
 """Requests that are written down, and then queued, at once."""
 
 LOOK: Final = 0.5
-"""Seconds between two looks at the ledger."""
+"""Seconds between two looks at the ledger, once the first few have not seen the end."""
+
+FIRST_LOOK: Final = 0.05
 
 
 class QueuedRun:
@@ -93,7 +95,7 @@ class QueuedRun:
 
     async def watch(self) -> Report:
         """Wait until everything has ended, or the job is cancelled and nothing is on its way."""
-        told = None
+        told, pause = None, FIRST_LOOK
         while True:
             progress = await self._queue.jobs.progress(self._job)
             if progress != told and self._on_progress is not None:
@@ -101,7 +103,8 @@ class QueuedRun:
             told = progress
             if progress.complete or (progress.state == "cancelled" and not progress.on_their_way):
                 return await self._queue.report(self._job)
-            await anyio.sleep(LOOK)
+            await anyio.sleep(pause)
+            pause = min(pause * 1.5, LOOK)
 
     async def _run(self) -> Report:
         await self.submit()
