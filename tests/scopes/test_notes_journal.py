@@ -28,7 +28,7 @@ from aiocc import (
     Note,
     read_journal,
 )
-from aiocc.scopes.notes import Job, NoteRequest, Settlement
+from aiocc.scopes.notes import Job, Ledger, NoteRequest, Settlement
 from aiocc.simulator import Simulator
 
 NOTES = [Note(range(31000, 31250), "first", key="a"), Note([31000, 31001], "second", key="b")]
@@ -138,6 +138,39 @@ async def test_a_claim_that_is_cancelled_was_not_sent(tmp_path: Path) -> None:
         assert scope.cancelled_caught
 
     assert read_journal(tmp_path / "run.db").receivers == {Delivery.NOT_SENT: 1}
+
+
+async def test_claims_that_come_together_are_all_written_before_they_are_answered(tmp_path: Path) -> None:
+    """Each of many claims is on disk when it is answered, and settled before whatever is claimed after it."""
+    path = tmp_path / "run.db"
+    seen: list[int] = []
+
+    async def work(ledger: Ledger, first: int) -> None:
+        for number in (first, first + 40):
+            assert await ledger.claim(a_request(number)) is None
+            seen.append(rows_in(path, number))
+            await ledger.settle(a_request(number), ACCEPTED)
+
+    async with Journal(path).open(JOB) as ledger:
+        async with anyio.create_task_group() as group:
+            for number in range(40):
+                group.start_soon(work, ledger, number)
+        assert (await ledger.claim(a_request(80))) is None
+        before = read_journal(path)
+
+    assert seen == [1] * 80
+    assert before.receivers == {Delivery.ACCEPTED: 80, Delivery.UNKNOWN: 1}
+    assert read_journal(path).damage is None
+
+
+def rows_in(path: Path, number: int) -> int:
+    """Count the rows of a request, as another process would."""
+    connection = sqlite3.connect(path)
+    try:
+        count: int = connection.execute("SELECT count(*) FROM requests WHERE id = ?", (number << 8 | 1,)).fetchone()[0]
+    finally:
+        connection.close()
+    return count
 
 
 @pytest.mark.parametrize("other", [list, iter], ids=["as a whole", "one by one"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from itertools import chain
 
 from attrs import define, evolve, field
 
@@ -11,7 +12,7 @@ from aiocc.delivery import Delivery
 from aiocc.errors import JournalDamagedError, JournalError, JournalMismatchError
 from aiocc.scopes.notes.ledger import Settlement
 from aiocc.scopes.notes.plan import NoteRequest
-from aiocc.scopes.notes.rows import INSERT_ROW, SELECT_ROW, SELECT_ROWS, Head, Row, id_of
+from aiocc.scopes.notes.rows import ROWS_AT_ONCE, SELECT_ROW, SELECT_ROWS, Head, Row, id_of, insert_rows
 
 
 @define(eq=False)
@@ -45,33 +46,40 @@ class Settle:
 
 
 Entry = Claim | Settle
+Sealed = tuple[Row, int]
 
 
 @define(eq=False)
 class Account:
-    """What a journal holds.
+    """What a journal holds, and what a transaction is about to change: rows are gathered, and written at its end.
 
     Attributes:
-        head: The job's row, as it stands with the transaction.
+        head: The job's row, as the last transaction left it.
     """
 
     head: Head
     _connection: sqlite3.Connection
+    _requests: int = field(init=False)
+    _seals: int = field(init=False)
     _highest: int = field(default=-1, init=False)
-    _claimed: dict[int, Row] = field(factory=dict, init=False)
+    _claimed: dict[int, Sealed] = field(factory=dict, init=False)
+    _gathered: dict[int, Sealed] = field(factory=dict, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._requests, self._seals = self.head.requests, self.head.seals
 
     @property
     def fresh_from(self) -> int:
         """The number after the highest one that was ever claimed."""
         return (self._highest >> 8) + 1
 
-    def read(self) -> list[Row]:
+    def read(self) -> list[Sealed]:
         """Check every row; gives those that were claimed and never settled.
 
         Raises:
             JournalDamagedError: One was changed, or is missing.
         """
-        unsettled: list[Row] = []
+        unsettled: list[Sealed] = []
         count = seals = 0
         for *columns, seal in self._connection.execute(SELECT_ROWS):
             row = Row(*columns)
@@ -81,7 +89,7 @@ class Account:
             seals ^= seal
             self._highest = max(self._highest, row.id)
             if row.delivery is None:
-                unsettled.append(row)
+                unsettled.append((row, seal))
         if (count, seals) != (self.head.requests, self.head.seals):
             raise JournalDamagedError("the journal is damaged: requests are missing")
         return unsettled
@@ -90,8 +98,10 @@ class Account:
         """Claim a request, or say in the entry why it is not to be sent."""
         request = entry.request
         place = id_of(request)
-        before = self._row(place) if place <= self._highest else None
-        if before is not None:
+        claims, seal = 0, None
+        if place <= self._highest and (found := self._found(place)) is not None:
+            before, seal = found
+            claims = before.claims
             if before.hash != request.hash:
                 entry.failure = JournalMismatchError(
                     f"request {request.number} is another one in the journal: these notes are not those of its job"
@@ -107,11 +117,10 @@ class Account:
             entry.maybe = known.delivery is Delivery.UNKNOWN
         row = Row(
             place, request.note, request.key, request.sender, request.packed, request.hash, None, None, None, None, 0,
-            int(entry.maybe), before.claims + 1 if before is not None else 1, time.time(),
+            int(entry.maybe), claims + 1, time.time(),
         )  # fmt: skip
         self._highest = max(self._highest, place)
-        self._claimed[place] = row
-        self.put(row, before)
+        self._claimed[place] = row, self.put(row, seal)
 
     def settle(self, entry: Settle) -> None:
         """Settle a claimed request.
@@ -119,33 +128,46 @@ class Account:
         Raises:
             JournalError: It was not claimed here.
         """
-        row = self._claimed.pop(id_of(entry.request), None)
-        if row is None:
+        claimed = self._claimed.pop(id_of(entry.request), None)
+        if claimed is None:
             if entry.if_claimed:
                 return
             raise JournalError("a request was settled that was not claimed here")
+        row, seal = claimed
         known = folded(entry.settlement, maybe=bool(row.maybe))
         self.put(
-            row._replace(
-                delivery=str(known.delivery), code=known.code, reason=known.reason, call_id=known.call_id,
-                split=int(known.split), at=known.at,
+            Row(
+                *row[:6], known.delivery.value, known.code, known.reason, known.call_id, int(known.split),
+                row.maybe, row.claims, known.at,
             ),
-            row,
+            seal,
         )  # fmt: skip
 
-    def _row(self, place: int) -> Row | None:
-        found = self._connection.execute(SELECT_ROW, (place,)).fetchone()
-        return Row(*found[:-1]) if found is not None else None
-
-    def put(self, row: Row, before: Row | None) -> None:
-        """Write a row, in place of the one before."""
+    def put(self, row: Row, before: int | None) -> int:
+        """Have a row written, in place of the one with the seal before; gives its own seal."""
         seal = row.seal
-        head = self.head
         if before is None:
-            self.head = head._replace(requests=head.requests + 1, seals=head.seals ^ seal)
+            self._requests += 1
         else:
-            self.head = head._replace(seals=head.seals ^ before.seal ^ seal)
-        self._connection.execute(INSERT_ROW, (*row, seal))
+            self._seals ^= before
+        self._seals ^= seal
+        self._gathered[row.id] = row, seal
+        return seal
+
+    def write(self) -> None:
+        """Write what was gathered, and make the head that goes with it."""
+        rows = [(*row, seal) for row, seal in self._gathered.values()]
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            some = rows[start : start + ROWS_AT_ONCE]
+            self._connection.execute(insert_rows(len(some)), tuple(chain.from_iterable(some)))
+        self._gathered.clear()
+        self.head = self.head._replace(commits=self.head.commits + 1, requests=self._requests, seals=self._seals)
+
+    def _found(self, place: int) -> Sealed | None:
+        if place in self._gathered:
+            return self._gathered[place]
+        found = self._connection.execute(SELECT_ROW, (place,)).fetchone()
+        return (Row(*found[:-1]), found[-1]) if found is not None else None
 
 
 def folded(settlement: Settlement, *, maybe: bool) -> Settlement:

@@ -76,10 +76,14 @@ class JournalFile:
     name: str | None
     synchronous: str
     _runner: Runner = field(factory=Runner, init=False)
+    _lease: str = field(init=False)
     _account: Account = field(init=False)
     _connection: sqlite3.Connection = field(init=False)
     _witness: Witness = field(init=False)
     _inode: tuple[int, int] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._lease = self._runner.dump()
 
     @property
     def fresh_from(self) -> int:
@@ -125,7 +129,7 @@ class JournalFile:
         """Give the job up, and close the file."""
         try:
             with told("closed"):
-                self._connection.execute("UPDATE job SET runner = NULL WHERE runner = ?", (self._runner.dump(),))
+                self._connection.execute("UPDATE job SET runner = NULL WHERE runner = ?", (self._lease,))
         finally:
             try:
                 self._connection.close()
@@ -184,6 +188,7 @@ class JournalFile:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._account.write()
             self._put_head()
             self._connection.execute("COMMIT")
         except BaseException:
@@ -200,15 +205,15 @@ class JournalFile:
         try:
             self._read_head(job)
             unsettled = self._account.read()
-            self._connection.execute("UPDATE job SET runner = ?, until = ?", (self._runner.dump(), time.time() + LEASE))
+            self._connection.execute("UPDATE job SET runner = ?, until = ?", (self._lease, time.time() + LEASE))
             self._connection.execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
         with self._transaction():
-            for row in unsettled:
-                self._account.put(row._replace(delivery=str(Delivery.UNKNOWN), reason=NEVER_SETTLED), row)
+            for row, seal in unsettled:
+                self._account.put(row._replace(delivery=str(Delivery.UNKNOWN), reason=NEVER_SETTLED), seal)
 
     def _read_head(self, job: Job) -> None:
         *columns, seal, runner, until = self._connection.execute(SELECT_HEAD).fetchone() or (*(None,) * 9, 0.0)
@@ -226,8 +231,8 @@ class JournalFile:
 
     def _put_head(self) -> None:
         """Count the transaction, and renew the lease, which must still be ours."""
-        head = self._account.head = self._account.head._replace(commits=self._account.head.commits + 1)
-        values = (*head[2:], head.seal, time.time() + LEASE, self._runner.dump())
+        head = self._account.head
+        values = (*head[2:], head.seal, time.time() + LEASE, self._lease)
         if not self._connection.execute(UPDATE_HEAD, values).rowcount:
             raise JournalInUseError("another runner has taken the journal over")
 

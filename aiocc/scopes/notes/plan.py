@@ -111,13 +111,11 @@ class NoteRequest:
     @cached_property
     def hash(self) -> str:
         """What it asks for: note, key, receivers and content. Who sends it may change from one run to the next."""
-        digest = blake2b(digest_size=16)
-        for piece in (f"{self.note} {self.part}".encode(), (self.key or "").encode(), self.content.encode()):
-            digest.update(pack("<I", len(piece)) + piece)
-        digest.update(self.packed)
-        return digest.hexdigest()
+        place, key, content = f"{self.note} {self.part}".encode(), (self.key or "").encode(), self.content.encode()
+        sized = (pack("<I", len(place)), place, pack("<I", len(key)), key, pack("<I", len(content)), content)
+        return blake2b(b"".join((*sized, self.packed)), digest_size=16).hexdigest()
 
-    @property
+    @cached_property
     def packed(self) -> bytes:
         """The receivers, four bytes each, the lowest first."""
         return pack(f"<{len(self.receivers)}I", *self.receivers)

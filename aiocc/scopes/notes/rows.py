@@ -7,6 +7,7 @@ sum (XOR) of their seals, so that a row that was taken out or put in is missed a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
@@ -17,7 +18,7 @@ from aiocc.scopes.notes.plan import NoteRequest
 APPLICATION: Final = 0x61696F63
 """SQLite's `application_id` of a journal: "aioc"."""
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 SCHEMA: Final = (
     "CREATE TABLE witness (row BLOB NOT NULL)",
@@ -56,7 +57,7 @@ class Head(NamedTuple):
     @property
     def seal(self) -> int:
         """The seal over it."""
-        return seal_of(self)
+        return seal_of(tuple(self))
 
 
 class Row(NamedTuple):
@@ -97,7 +98,7 @@ class Row(NamedTuple):
     @property
     def seal(self) -> int:
         """The seal over it."""
-        return seal_of(self)
+        return seal_of((*self[:4], *self[5:]), self.receivers)
 
     @property
     def known(self) -> Settlement:
@@ -118,17 +119,25 @@ UPDATE_HEAD: Final = (
 )
 SELECT_ROWS: Final = f"SELECT {', '.join(Row._fields)}, seal FROM requests"  # noqa: S608 - names of ours
 SELECT_ROW: Final = f"{SELECT_ROWS} WHERE id = ?"
-INSERT_ROW: Final = f"INSERT OR REPLACE INTO requests VALUES ({', '.join('?' * (len(Row._fields) + 1))})"  # noqa: S608 - marks alone
+ROWS_AT_ONCE: Final = 64
+"""Of one statement: a statement for many rows lets other threads in once, and not once a row."""
 
 
-def seal_of(columns: tuple[Any, ...]) -> int:
-    """Make the seal over a row's columns: 63 bits, which SQLite's integers hold."""
-    return int.from_bytes(blake2b(repr(tuple(columns)).encode(), digest_size=8).digest()) >> 1
+@cache
+def insert_rows(count: int) -> str:
+    """Give the statement that writes so many rows, each with its seal, in place of those that are there."""
+    row = f"({', '.join('?' * (len(Row._fields) + 1))})"
+    return f"INSERT OR REPLACE INTO requests VALUES {', '.join([row] * count)}"  # noqa: S608 - marks alone
+
+
+def seal_of(columns: tuple[Any, ...], raw: bytes = b"") -> int:
+    """Make the seal over a row's columns, one of which may be given as it is: 63 bits, which SQLite's integers hold."""
+    return int.from_bytes(blake2b(raw + repr(columns).encode(), digest_size=8).digest()) >> 1
 
 
 def id_of(request: NoteRequest) -> int:
     """Give a request's id."""
-    return request.number << 8 | int("1" + request.part, 2)
+    return request.number << 8 | (int("1" + request.part, 2) if request.part else 1)
 
 
 def place_of(row_id: int) -> tuple[int, str]:

@@ -9,6 +9,8 @@ it, so it is never ahead of a log that is whole.
 from __future__ import annotations
 
 import io
+import os
+import sys
 from pathlib import Path
 from struct import Struct
 from typing import Final, Self
@@ -69,8 +71,11 @@ class Witness:
 
     def write(self, count: int) -> None:
         """Note that so many transactions are in the journal."""
-        self._file.seek(self._place)
-        self._file.write(_slot(count))
+        if sys.platform == "win32":
+            self._file.seek(self._place)
+            self._file.write(_slot(count))
+        else:
+            os.pwrite(self._file.fileno(), _slot(count), self._place)
         self.count = count
 
     def close(self) -> None:
