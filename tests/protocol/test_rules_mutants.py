@@ -29,6 +29,21 @@ def test_what_would_come_again_is_not_repeated(reason, effect):
     assert None is wait_before_repeat(RetryPolicy(), effect, Ended(1, Delivery.NOT_SENT, reason))
 
 
+@pytest.mark.parametrize("effect", Effect)
+@pytest.mark.parametrize("delivery", [Delivery.ACCEPTED, Delivery.UNKNOWN])
+def test_a_payload_that_could_not_be_read_is_not_asked_for_again(delivery, effect):
+    """What the service said yes to comes again as it was, whatever its effect, and whatever is made of it."""
+    policy = RetryPolicy(on_unknown="resend", allow_duplicate_calls=True)
+
+    assert None is wait_before_repeat(policy, effect, Ended(1, delivery, Reason.PAYLOAD_UNREADABLE))
+
+
+def test_a_policy_is_made_by_name():
+    """A policy's figures are given by their names: two of them in the wrong order would be taken for each other."""
+    with pytest.raises(TypeError):
+        RetryPolicy(3)
+
+
 @pytest.mark.parametrize(
     ("rule", "body", "said"),
     [
