@@ -10,11 +10,13 @@ import shutil
 import sqlite3
 import stat
 import sys
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from aiocc import (
@@ -161,6 +163,20 @@ async def test_claims_that_come_together_are_all_written_before_they_are_answere
     assert seen == [1] * 80
     assert before.receivers == {Delivery.ACCEPTED: 80, Delivery.UNKNOWN: 1}
     assert read_journal(path).damage is None
+
+
+async def test_claims_that_are_cancelled_while_they_are_written_leave_neither_doubt_nor_thread(tmp_path: Path) -> None:
+    """Where all who wait for the disk give up in the middle, none of their requests is UNKNOWN, and the thread ends."""
+    path = tmp_path / "run.db"
+    async with Journal(path).open(JOB) as ledger, anyio.create_task_group() as group:
+        for number in range(40):
+            group.start_soon(ledger.claim, a_request(number))
+        await anyio.lowlevel.checkpoint()
+        group.cancel_scope.cancel()
+
+    left = read_journal(path)
+    assert (left.receivers, left.on_their_way, left.damage) == ({Delivery.NOT_SENT: 40}, 0, None)
+    assert [] == [thread.name for thread in threading.enumerate() if thread.name == "aiocc-journal"]
 
 
 def rows_in(path: Path, number: int) -> int:
