@@ -10,6 +10,7 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -28,7 +29,7 @@ from aiocc.simulator import Simulator, World
 
 from .app import RECEIVERS
 from .keeping import AGENT
-from .processes import Processes, kill
+from .processes import Processes, kill, tell
 from .redis_server import RedisServer
 from .verdict import Verdict
 from .wire import CutWire
@@ -150,7 +151,7 @@ class Chaos:
         """Give what strikes: each kind once in the beginning, then by weight."""
         weights: dict[Callable[[], None], int] = {
             self._kill_worker: 6, self._stop_redis: 1, self._kill_submitter: 1, self._kill_leader: 2,
-            lambda: self._cut("redis"): 3, lambda: self._cut("gateway"): 3,
+            self._pause: 2, lambda: self._cut("redis"): 3, lambda: self._cut("gateway"): 3,
         }  # fmt: skip
         yield from self.rng.sample(list(weights), len(weights))
         while True:
@@ -175,6 +176,18 @@ class Chaos:
             self.owed = False
         else:
             self.owed = True
+
+    def _pause(self) -> None:
+        """Hold a worker or the leading keeper for a time that may be longer than its lease."""
+        leader = self.processes.leader()
+        living = [*self.processes.workers(), *([leader] if leader is not None else [])]
+        if living:
+            held = self.rng.choice(living)
+            tell(held, signal.SIGSTOP)
+            later = threading.Timer(self.rng.uniform(0.2, 2 * self.lease), tell, (held, signal.SIGCONT))
+            later.daemon = True
+            later.start()
+            self.verdict.events["processes paused"] += 1
 
     def _stop_redis(self) -> None:
         self.redis.stop(self.rng.choice([signal.SIGTERM, signal.SIGKILL]))

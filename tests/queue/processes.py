@@ -84,12 +84,16 @@ class Processes:
         rows = [row.strip().partition(" ") for row in found.stdout.splitlines()]
         return [int(pid) for pid, _, what in rows if "resource_tracker" not in what and "defunct" not in what]
 
+    def leader(self) -> int | None:
+        """Give the keeper that has the session, where one says so."""
+        return next((keeper.pid for keeper, log in self._keepers if says_last(log) == LEADS), None)
+
     def kill_leader(self) -> bool:
-        """Kill the keeper that has the session, where one says so, and start another; says whether it was there."""
+        """Kill it, and start another; says whether it was there."""
+        found = self.leader()
         for one in self._keepers:
-            keeper, log = one
-            said = log.read_text().splitlines()
-            if said and said[-1] == LEADS:
+            keeper, _ = one
+            if keeper.pid == found:
                 keeper.kill()
                 keeper.wait()
                 self._keepers.remove(one)
@@ -110,7 +114,18 @@ class Processes:
         return subprocess.Popen(command, cwd=ROOT, env=self._environment, stdout=log, stderr=log)
 
 
+def says_last(log: Path) -> str:
+    """Give the last line of what a process has said."""
+    said = log.read_text().splitlines()
+    return said[-1] if said else ""
+
+
 def kill(process: int) -> None:
     """End a process as the kernel does when memory is short."""
+    tell(process, signal.SIGKILL)
+
+
+def tell(process: int, number: signal.Signals) -> None:
+    """Send a signal to a process, if it is there."""
     with suppress(ProcessLookupError):
-        os.kill(process, signal.SIGKILL)
+        os.kill(process, number)

@@ -190,7 +190,7 @@ def test_a_wrong_argument_is_refused_before_anything_is_written(wrong: dict[str,
 
 def test_whatever_dies_nothing_is_doubled_lost_or_unnamed(module_redis: RedisServer):
     """Workers and keepers killed, Redis restarted, connections cut: every receiver has the note once, or is named."""
-    verdict = run_once(7, 3_000, rate=10, every=0.3, lease=1.5, workers=2, most=9)
+    verdict = run_once(7, 3_000, rate=10, every=0.3, lease=1.5, workers=2, most=10)
 
     assert [] == verdict.wrong, str(verdict)
     assert (0, 0) == (verdict.doubled, verdict.lost)
