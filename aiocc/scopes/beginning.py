@@ -40,42 +40,49 @@ class Begun(Generic[T]):
 async def begin(perform: Callable[[], Awaitable[Outcome[T]]], leaving: Leaving) -> Begun[T]:
     """Perform a request; from the moment it leaves, a cancellation waits until it is answered, at most 5 s.
 
+    It has a task of its own, so that asyncio's `task.cancel()`, which heeds no shield, does not strike it.
+
     Raises:
         AioccError: It could not be performed at all.
     """
     begun: Begun[T] = Begun()
     failure: Exception | None = None
     broken_off: BaseException | None = None
+    scope, patience = anyio.CancelScope(), anyio.CancelScope(shield=True)
+
+    async def lose_patience() -> None:
+        with patience:
+            await anyio.sleep(SEEN_THROUGH)
+            scope.shield = False
+
+    async def see_to_it() -> None:
+        nonlocal failure, broken_off
+        with scope:
+            try:
+                begun.outcome = await perform()
+            except Exception as error:  # noqa: BLE001 - raised again below, as itself and not in a group
+                failure = error
+            except BaseException as inner:
+                broken_off = inner
+                raise
+            finally:
+                leaving.on_leaving = None
+                patience.cancel()
+
     try:
         async with anyio.create_task_group() as group:
-            patience = anyio.CancelScope(shield=True)
-            with anyio.CancelScope() as scope:
 
-                async def lose_patience() -> None:
-                    with patience:
-                        await anyio.sleep(SEEN_THROUGH)
-                        scope.shield = False
+            def shield() -> None:
+                if not scope.shield:
+                    scope.shield = True
+                    group.start_soon(lose_patience)
 
-                def shield() -> None:
-                    if not scope.shield:
-                        scope.shield = True
-                        group.start_soon(lose_patience)
-
-                leaving.on_leaving = shield
-                try:
-                    begun.outcome = await perform()
-                except Exception as error:  # noqa: BLE001 - raised again below, as itself and not in a group
-                    failure = error
-                except BaseException as inner:
-                    broken_off = inner
-                    raise
-                finally:
-                    leaving.on_leaving = None
-                    patience.cancel()
+            leaving.on_leaving = shield
+            group.start_soon(see_to_it)
         await anyio.lowlevel.checkpoint()  # a cancellation that waited behind the shield comes now
     except anyio.get_cancelled_exc_class() as stop:
         keep_notes(broken_off, stop)
         begun.stop = stop
-    if failure is not None:
+    if failure is not None and begun.stop is None:
         raise failure
     return begun

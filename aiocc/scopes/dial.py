@@ -18,11 +18,11 @@ from aiocc.call.line import CallOptions
 from aiocc.delivery import Delivery
 from aiocc.endpoints.click_to_dial import ClickToDial, DialReceipt
 from aiocc.endpoints.dial_events import DialEvent, DropDial, GetDialEvents
-from aiocc.errors import AioccError, CallError, ConfigurationError
+from aiocc.errors import AioccError, ClientClosedError, ConfigurationError
 from aiocc.outcome import Outcome
 from aiocc.protocol.retry import RetryPolicy
 from aiocc.scopes.beginning import begin
-from aiocc.scopes.group import end_group
+from aiocc.scopes.group import end_group, keep_notes, see_through
 from aiocc.scopes.listeners import BUFFER, Listener, Listeners, OnFull
 
 SETTLE_WITHIN: Final = 5.0
@@ -122,16 +122,14 @@ class DialScope:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         assert self._group is not None
-        failure: AioccError | None = None
         try:
             await end_group(self._group, exc)
         finally:
             self._call._listeners.end()
-            with anyio.CancelScope(shield=True):
-                failure = await self._drop()
-            self._desk.taken.discard(self._key)
-            if failure is not None and exc is not None:
-                exc.add_note(f"aiocc: the call may still occupy an agent: {failure}")
+            try:
+                failure = await self._undo(exc)
+            finally:
+                self._desk.taken.discard(self._key)
         if failure is not None and exc is None:
             raise failure
 
@@ -147,10 +145,7 @@ class DialScope:
         exists = outcome is None or outcome.delivery in (Delivery.ACCEPTED, Delivery.UNKNOWN)
         if begun.stop is not None:
             if exists and self._strategy.left:
-                with anyio.CancelScope(shield=True):
-                    failure = await self._drop()
-                if failure is not None:
-                    begun.stop.add_note(f"aiocc: the call may still occupy an agent: {failure}")
+                await self._undo(begun.stop)
             raise begun.stop
         assert outcome is not None
         if outcome.delivery is Delivery.UNKNOWN:
@@ -172,11 +167,10 @@ class DialScope:
                 self._call.settled = True
                 log.warning("click_to_dial %s: not answered, but its events tell of the call", outcome.call_id)
                 return
-        except BaseException:
-            with anyio.CancelScope(shield=True):
-                await self._drop()
+        except BaseException as stop:
+            await self._undo(stop)
             raise
-        failure = await self._drop()
+        failure = await self._undo(None)
         error.add_note("aiocc: no event told of the call; " + (f"dropping failed: {failure}" if failure else "dropped"))
         raise error
 
@@ -195,13 +189,42 @@ class DialScope:
         return True
 
     async def _poll(self) -> None:
-        while True:
-            if not await self._ask():
-                await anyio.sleep(self._pause)
+        try:
+            while True:
+                if not await self._ask():
+                    await anyio.sleep(self._pause)
+        except ClientClosedError:
+            self._call._listeners.end()  # inside the scope: the drop will say so
 
-    async def _drop(self) -> CallError | None:
+    async def _undo(self, exc: BaseException | None) -> AioccError | None:
+        """Drop the call, whatever cancels the caller meanwhile; what goes wrong is a note on its exception too.
+
+        Args:
+            exc: What the call is dropped for; a cancellation that comes now takes its place.
+        """
+        failure: AioccError | None = None
+
+        async def drop() -> None:
+            nonlocal failure
+            failure = await self._drop()
+
+        try:
+            await see_through(drop)
+        except anyio.get_cancelled_exc_class() as stop:
+            keep_notes(exc, stop)
+            exc = stop
+            raise
+        finally:
+            if failure is not None and exc is not None:
+                exc.add_note(f"aiocc: the call may still occupy an agent: {failure}")
+        return failure
+
+    async def _drop(self) -> AioccError | None:
         """Drop the call; gives what went wrong, for an agent may be left occupied then."""
-        outcome = await self._desk.perform(DropDial(), self._strategy, evolve(self._options, deadline=DROP_WITHIN))
+        try:
+            outcome = await self._desk.perform(DropDial(), self._strategy, evolve(self._options, deadline=DROP_WITHIN))
+        except AioccError as error:  # the client was closed inside the scope
+            return error
         if outcome.error is not None:
             log.warning("drop_dial %s: the call may still occupy an agent: %s", outcome.call_id, outcome.error.reason)
         return outcome.error

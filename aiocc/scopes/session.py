@@ -19,14 +19,14 @@ from aiocc.call.line import CallOptions
 from aiocc.delivery import Delivery
 from aiocc.endpoints.agent_events import READ, AgentEvent, PollAgentEvents
 from aiocc.endpoints.sign_in import ForceSignIn, SignedIn, SignedOut, SignIn, SignOut
-from aiocc.errors import CallError, ConfigurationError
+from aiocc.errors import AioccError, CallError, ClientClosedError, ConfigurationError
 from aiocc.outcome import Outcome
 from aiocc.protocol.checks import is_seconds, kind, refuse
 from aiocc.protocol.limits import Timeouts
 from aiocc.protocol.retry import RetryPolicy
-from aiocc.scopes.beginning import begin
+from aiocc.scopes.beginning import Begun, begin
 from aiocc.scopes.callers import Agent
-from aiocc.scopes.group import end_group
+from aiocc.scopes.group import end_group, keep_notes, see_through
 from aiocc.scopes.listeners import BUFFER, Listener, Listeners, OnFull
 from aiocc.secret import Secret
 
@@ -145,7 +145,7 @@ class SignInScope:
         self._session: AgentSession | None = None
         self._strategy: PollingGuid | None = None
         self._group: anyio.abc.TaskGroup | None = None
-        self._lost: CallError | None = None
+        self._lost: AioccError | None = None
 
     async def __aenter__(self) -> AgentSession:
         key = ("agent", self._request.agent_id)
@@ -173,9 +173,10 @@ class SignInScope:
         finally:
             self._session._listeners.end()
             self._session._strategy.polled = False
-            with anyio.CancelScope(shield=True):
-                await self._sign_out()
-            self._desk.taken.discard(("agent", self._request.agent_id))
+            try:
+                await see_through(self._sign_out)
+            finally:
+                self._desk.taken.discard(("agent", self._request.agent_id))
         if ended_by_us and self._lost is not None:
             raise self._lost
         return ended_by_us
@@ -190,28 +191,44 @@ class SignInScope:
         request = self._forced() if force == "always" else self._request
         begun = await begin(lambda: self._desk.perform(request, learnt, self._sign_in_options), learnt)
         outcome = begun.outcome
-        accepted = outcome is not None and outcome.delivery is Delivery.ACCEPTED
-        if accepted and learnt.guid is not None:
+        settled = outcome is not None and outcome.delivery.happened is not None
+        if learnt.guid is not None and (outcome is None or outcome.delivery.happened is not False):
             cell = self._cell(learnt)
             self._strategy = PollingGuid(cell)
-            if begun.stop is None:
+            if begun.stop is None and outcome is not None and outcome.delivery is Delivery.ACCEPTED:
                 cell.polled = True
                 session = AgentSession(self._desk, self._request.agent_id, cell, self._options)
-                session.signed_in = (outcome.result if outcome is not None else None) or SignedIn()
+                session.signed_in = outcome.result or SignedIn()
                 return session
-            with anyio.CancelScope(shield=True):
-                await self._sign_out()
+            # Also where no more than the head of its answer came: the GUID is in there.
+            settled = await self._undo(begun) or settled
         if begun.stop is not None:
-            if outcome is not None and outcome.delivery is Delivery.UNKNOWN and outcome.error is not None:
+            if outcome is not None and outcome.error is not None and not settled:
                 begun.stop.add_note(f"aiocc: {outcome.error}")
             raise begun.stop
         assert outcome is not None
+        if outcome.error is not None and outcome.delivery is Delivery.UNKNOWN and settled:
+            outcome.error.add_note("aiocc: its answer brought a GUID, with which the agent was signed out")
         if outcome.error is not None and outcome.error.code == SIGNED_IN_ALREADY and force == "if_signed_in":
             return await self._sign_in("always")
         outcome.unwrap()
         raise ConfigurationError(
             "the gateway signed the agent in and gave no GUID (Set-GUID): the session is of no use"
         )
+
+    async def _undo(self, begun: Begun[SignedIn]) -> bool:
+        """Sign out at once; says whether the agent surely is."""
+        signed_out: list[bool] = []
+
+        async def sign_out() -> None:
+            signed_out.append(await self._sign_out())
+
+        try:
+            await see_through(sign_out)
+        except anyio.get_cancelled_exc_class() as stop:
+            keep_notes(begun.stop, stop)
+            begun.stop = stop
+        return any(signed_out)
 
     def _forced(self) -> SignIn:
         return ForceSignIn(**asdict(self._request, recurse=False))
@@ -221,7 +238,11 @@ class SignInScope:
         refused = failed = 0
         answered = anyio.current_time()
         while True:
-            outcome = await self._ask(session)
+            try:
+                outcome = await self._ask(session)
+            except ClientClosedError as closed:  # inside the scope
+                self._lose(session, closed)
+                return
             if outcome.delivery is Delivery.ACCEPTED:
                 refused = failed = 0
                 answered = anyio.current_time()
@@ -257,14 +278,21 @@ class SignInScope:
                 session.signed_in = again.signed_in
                 log.warning("agent %d was signed out, and has been signed in again", session.agent_id)
                 return True
+        self._lose(session, error)
+        return False
+
+    def _lose(self, session: AgentSession, error: AioccError) -> None:
         self._lost = error
         session._strategy.polled = False
         assert self._group is not None
         self._group.cancel_scope.cancel()
-        return False
 
-    async def _sign_out(self) -> None:
-        """Sign out, unless the session was lost; what cannot be done is said in the log, for nobody can mend it."""
+    async def _sign_out(self) -> bool:
+        """Sign out, unless the session was lost; what cannot be done is said in the log, for nobody can mend it.
+
+        Returns:
+            Whether the gateway has confirmed that nobody is signed in by this session.
+        """
         outcome: Outcome[SignedOut] | None = None
         if self._lost is None and not self._desk.closed:
             request = SignOut(agent_id=self._request.agent_id)
@@ -279,3 +307,4 @@ class SignInScope:
                     error.reason if error is not None else "no answer",
                 )
         self._forget()
+        return outcome is not None and (outcome.error is None or outcome.error.code in SIGNED_OUT)

@@ -13,6 +13,7 @@ import pytest
 from aiocc import (
     AgentSignedOutError,
     Client,
+    ClientClosedError,
     ConfigurationError,
     DeliveryUnknownError,
     InvalidRequestError,
@@ -407,3 +408,16 @@ async def test_a_session_is_an_agent(aicc: Simulator, client: Client) -> None:
         await client.agent(AGENT).send_note([31002], "by the same GUID")
 
     assert ["by the same GUID"] == [note.content for note in aicc.inbox(31002)]
+
+
+async def test_a_client_closed_inside_a_session_ends_it(aicc: Simulator) -> None:
+    """Nothing can be polled any more: the body ends, with that error and in no group."""
+    client = Client.from_env(aicc.environment)
+
+    async def body() -> None:
+        async with client.sign_in(AGENT, **settings(aicc)):
+            await client.aclose()
+            await anyio.sleep_forever()
+
+    with pytest.raises(ClientClosedError):
+        await body()
