@@ -50,7 +50,8 @@ BATCH = 1000
 IN_FLIGHT = 10
 IN_ONE_PROCESS = 5000
 SUMMED_UP = 50_000
-WORKERS = 2
+WORKERS = 3
+"""Processes, of at most two for each core: half of the time an exchange waits."""
 
 SHORT = 0.1
 """The deadline of a call whose fault would keep it waiting."""
@@ -324,7 +325,7 @@ def run(first: int, count: int) -> list[str]:
                 sim.stop()
             _served.clear()
     else:
-        workers = min(WORKERS, os.cpu_count() or 1)
+        workers = min(WORKERS, 2 * (os.cpu_count() or 1))
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
             waiting = iter(spans)
             # A batch is handed out when another has come back: the seeds before the last line are all done.
