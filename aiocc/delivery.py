@@ -165,7 +165,7 @@ class Exchange:
         return "\n".join([*lines, f"< ({self.answer_size} bytes) {self.excerpt}"])
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)  # as Outcome, which says why
 class Attempt:
     """One try at a request.
 

