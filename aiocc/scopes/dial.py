@@ -98,22 +98,21 @@ class DialScope:
         self._options = options
         self._pause = poll_pause
         self._poll_options = evolve(options, retry=RetryPolicy(max_attempts=1))
-        self._key: Hashable = None
+        self._keys: set[Hashable] = set()
         self._group: anyio.abc.TaskGroup | None = None
         self._call = DialledCall()
 
     async def __aenter__(self) -> DialledCall:
-        held = self._inner.held()
-        self._key = ("dial", held.secret if held is not None else id(self._inner))
-        if self._key in self._desk.taken:
+        if not self._desk.taken.isdisjoint(self._names()):
             raise ConfigurationError("this visitor is dialling already: one call at a time for each token")
-        self._desk.taken.add(self._key)
+        self._take()
         try:
             await self._create()
+            self._take()  # the token may be another one now, or have come only for this
             self._group = anyio.create_task_group()
             await self._group.__aenter__()
         except BaseException:
-            self._desk.taken.discard(self._key)
+            self._desk.taken -= self._keys
             raise
         self._group.start_soon(self._poll)
         return self._call
@@ -129,9 +128,19 @@ class DialScope:
             try:
                 failure = await self._undo(exc)
             finally:
-                self._desk.taken.discard(self._key)
+                self._desk.taken -= self._keys
         if failure is not None and exc is None:
             raise failure
+
+    def _names(self) -> set[Hashable]:
+        """Give by what this visitor is known: its strategy, and the token that it has, if it has one."""
+        held = self._inner.held()
+        return {("dial", id(self._inner)), *([("dial", held.secret)] if held is not None else [])}
+
+    def _take(self) -> None:
+        names = self._names() - self._desk.taken
+        self._keys |= names
+        self._desk.taken |= names
 
     async def _create(self) -> None:
         """Create the call; what was begun is dropped where the scope is cancelled meanwhile.

@@ -90,6 +90,25 @@ async def test_a_visitor_dials_once_at_a_time(aicc: Simulator, client: Client) -
     assert ["0", "0"] == codes(aicc, "click_to_dial")
 
 
+async def test_a_visitor_whose_token_comes_later_dials_once_at_a_time(aicc: Simulator, client: Client) -> None:
+    """Nobody knew the token when the first call began; by now the visitor, and the token, are dialling."""
+    token = aicc.environment["AIOCC_WEBADAPTER_TOKEN"]
+
+    async def supply() -> str:
+        return token
+
+    visitor = client.visitor(CookieToken(supply))
+    async with visitor.dial(VOICE, poll_pause=BRISK):
+        for other in (visitor, client.visitor(CookieToken(token))):
+            with pytest.raises(ConfigurationError, match="one call at a time"):
+                async with other.dial(VOICE):
+                    pass
+    async with visitor.dial(VOICE, poll_pause=BRISK):
+        pass
+
+    assert ["0", "0"] == codes(aicc, "click_to_dial")
+
+
 async def test_the_call_s_cookies_stay_with_the_call(aicc: Simulator, client: Client) -> None:
     """What the creation set goes back with the events and the drop, and with nothing else."""
     async with client.dial(VOICE, poll_pause=BRISK) as call:

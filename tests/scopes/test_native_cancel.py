@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from aiocc import Client, MediaAbility
+from aiocc import Client, MediaAbility, Note, NoteRun, read_journal
 from aiocc.simulator import Simulator
 
 AGENT = 205
+NOTES = [Note([31002], "once")]
 LONG = 0.12
 
 Cut = Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
@@ -106,3 +108,27 @@ async def test_no_agent_stays_occupied(aicc: Simulator, anyio_backend: Any, slow
         assert 0 == aicc.agents_occupied
         async with client.dial(MediaAbility.VOICE, poll_pause=0.002):
             assert 1 == aicc.agents_occupied
+
+
+async def test_a_journal_that_is_just_opened_is_given_back(
+    aicc: Simulator, aicc_client: Client, anyio_backend: Any, tmp_path: Path
+) -> None:
+    """Cancelled at the next turn of the loop each time: the next run has the file, and each request its one claim."""
+    skip_trio(anyio_backend)
+    for turn in range(40):
+        path = tmp_path / f"{turn}.db"
+        task = asyncio.ensure_future(_awaited(aicc_client.agent().send_notes(NOTES, journal=path)))
+        for _ in range(turn):
+            await asyncio.sleep(0)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        report = await aicc_client.agent().send_notes(NOTES, journal=path)
+        assert report.complete
+        assert 1 == read_journal(path).requests
+
+    assert 40 >= len(aicc.notes)
+
+
+async def _awaited(run: NoteRun) -> None:
+    await run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -25,6 +26,7 @@ from aiocc.scopes.notes import NoteRequest, Settlement
 from aiocc.scopes.notes.ledger import Sent
 from aiocc.scopes.notes.report import Tally
 from aiocc.simulator import Simulator
+from tests.campaigns.kernel import until
 
 
 def notes(count: int) -> Iterator[Note]:
@@ -247,6 +249,26 @@ async def test_nothing_else_is_cut(aicc: Simulator, aicc_client: Client, plan: d
 
 
 # Several agents.
+
+
+async def test_an_input_that_ends_by_a_cancellation_of_its_own_leaves_the_run_incomplete(
+    aicc: Simulator, aicc_client: Client, anyio_backend_name: str
+) -> None:
+    """Nobody cancelled the run, and the other senders see an input at its end: it was not read to it."""
+    if anyio_backend_name == "trio":
+        pytest.skip("trio's cancellations are its scopes' alone")
+
+    async def broken() -> AsyncIterator[Note]:
+        yield Note([31002], "the only one")
+        await until(lambda: run.report.accepted == 1)
+        page = asyncio.ensure_future(asyncio.sleep(60))
+        page.cancel()
+        await page
+
+    run = aicc_client.agent().send_notes(broken(), concurrency=4)
+    report = await run
+
+    assert ({Delivery.ACCEPTED: 1}, False) == (report.receivers, report.complete)
 
 
 async def test_agents_take_turns(aicc: Simulator, aicc_client: Client) -> None:

@@ -13,6 +13,7 @@ import anyio
 from aiocc.delivery import Delivery
 from aiocc.errors import JournalError
 from aiocc.protocol.checks import kind, refuse
+from aiocc.scopes.group import see_through
 from aiocc.scopes.notes.journal_account import Claim, Settle, folded
 from aiocc.scopes.notes.journal_file import JournalFile
 from aiocc.scopes.notes.journal_writer import Writer
@@ -61,13 +62,16 @@ class Journal:
             JournalError: It cannot be read or written.
         """
         writer = Writer(JournalFile(self.path, self._name, self._synchronous), job)
-        with anyio.CancelScope(shield=True):  # opening is short, and must not be left half done
-            await writer.started()
+        try:
+            await see_through(writer.started)  # it is short, and must not be left half done
+        except anyio.get_cancelled_exc_class():
+            with suppress(JournalError):
+                await see_through(writer.aclose)
+            raise
         try:
             yield _OpenJournal(writer)
         finally:
-            with anyio.CancelScope(shield=True):
-                await writer.aclose()
+            await see_through(writer.aclose)
 
     def __repr__(self) -> str:
         return f"<Journal {self.name}>"

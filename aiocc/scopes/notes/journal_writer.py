@@ -166,6 +166,7 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - raised by `started`
             self._failure = error
             self._tell(self._opened.set)
+            self._tell(self._end, error)
             return
         failure: Exception | None = None
         try:

@@ -229,6 +229,10 @@ class NoteRun:
         except Exception as error:  # noqa: BLE001 - raised again by `_conduct`, as itself and not in a group
             self._failure = self._failure or error
             self.drain()
+        except BaseException:
+            # Also where nobody cancelled the run: an input that waits for a task which is cancelled raises this too.
+            self._left_out = True
+            raise
 
     async def _goes_on(self) -> bool:
         """Wait while the run is paused; says whether one more request is wanted."""
