@@ -149,7 +149,12 @@ class DialScope:
             CallError: It was refused, or it is not known what became of it; then it was dropped as well.
         """
         options = evolve(self._options, seen_through=True)
-        begun = await begin(lambda: self._desk.perform(self._request, self._strategy, options), self._strategy)
+        try:
+            begun = await begin(lambda: self._desk.perform(self._request, self._strategy, options), self._strategy)
+        except Exception as error:  # of a strategy of the application's, perhaps after the call was created
+            if self._strategy.left:
+                await self._undo(error)
+            raise
         outcome = begun.outcome
         exists = outcome is None or outcome.delivery in (Delivery.ACCEPTED, Delivery.UNKNOWN)
         if begun.stop is not None:

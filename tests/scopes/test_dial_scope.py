@@ -19,7 +19,9 @@ from aiocc import (
     RejectedError,
 )
 from aiocc.auth import CookieToken
+from aiocc.auth.strategy import Verdict
 from aiocc.endpoints.dial_events import dial_event
+from aiocc.protocol.messages import Answer, WireRequest
 from aiocc.simulator import Simulator
 
 from .steps import cancel_at_each_await
@@ -107,6 +109,25 @@ async def test_a_visitor_whose_token_comes_later_dials_once_at_a_time(aicc: Simu
         pass
 
     assert ["0", "0"] == codes(aicc, "click_to_dial")
+
+
+async def test_a_strategy_that_raises_leaves_no_agent_occupied(aicc: Simulator, client: Client) -> None:
+    """Its error leaves as it is, and the call that had been created is dropped."""
+
+    class Broken(CookieToken):
+        raises = True
+
+        def verdict(self, sent: WireRequest, answer: Answer, /) -> Verdict:
+            if self.raises:
+                self.raises = False
+                raise LookupError("mine")
+            return super().verdict(sent, answer)
+
+    with pytest.raises(LookupError, match="mine"):
+        async with client.visitor(Broken(aicc.environment["AIOCC_WEBADAPTER_TOKEN"])).dial(VOICE, poll_pause=BRISK):
+            pass
+
+    assert (["0"], 0) == (codes(aicc, "drop_dial"), aicc.agents_occupied)
 
 
 async def test_the_call_s_cookies_stay_with_the_call(aicc: Simulator, client: Client) -> None:
