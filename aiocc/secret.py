@@ -71,10 +71,10 @@ class HiddenBytes(bytes):
         return f"<{len(self)} bytes>"
 
 
-def scrub(text: str, secrets: Iterable[str]) -> str:
-    """Take secrets out of foreign text that may echo them. Fragments under 6 characters are no secret."""
+def scrub(text: str, secrets: Iterable[str], *, shortest: int = 6) -> str:
+    """Take secrets out of foreign text that may echo them. Fragments under 6 characters are no secret, mostly."""
     for secret in sorted(set(secrets), key=len, reverse=True):
-        if len(secret) >= 6:
+        if len(secret) >= shortest:
             text = text.replace(secret, HIDDEN)
     return text
 

@@ -17,7 +17,7 @@ from aiocc.call.admission import Admission
 from aiocc.call.budget import Payment
 from aiocc.call.hooks import CallTeller
 from aiocc.call.line import CallOptions, Line
-from aiocc.call.logs import log_broken_off, log_finished, log_repeat
+from aiocc.call.logs import log_broken_off, log_finished, log_repeat, log_strategy
 from aiocc.call.outgoing import build, sealed
 from aiocc.call.record import Record, Tried
 from aiocc.delivery import Delivery, Phase, Reason
@@ -25,7 +25,7 @@ from aiocc.errors import ConfigurationError, CredentialError
 from aiocc.outcome import Outcome
 from aiocc.protocol.breaker import REFUSALS
 from aiocc.protocol.evidence import without_answer
-from aiocc.protocol.messages import Answer, AnswerHead, Fault
+from aiocc.protocol.messages import Answer, AnswerHead, Fault, WireRequest
 from aiocc.protocol.operation import Lane, Request
 from aiocc.protocol.reading import Reading, open_answer
 from aiocc.protocol.retry import Ended, retry_after_seconds, throttle_window, wait_before_repeat
@@ -282,14 +282,22 @@ class _Call(Generic[T]):
         tried.delivery, tried.reason = reading.delivery, reading.reason
         answer.code, answer.description = reading.code, reading.description
         if reading.reason is not None:
-            tried.learnt = self.strategy.held() if self.strategy is not None else None
             tried.retry_after = retry_after_seconds(answer.head.header("retry-after"), now=time.time())
             if reading.reason is Reason.RATE_LIMITED:
                 self._slow_down(tried, reading.description)
         if self.strategy is not None and tried.sent is not None:
-            tried.verdict = self.strategy.verdict(tried.sent, answer)
+            self._ask_strategy(tried, self.strategy, tried.sent, answer)
             if tried.verdict != "ok" and reading.reason is not None and reading.delivery is Delivery.REJECTED:
                 tried.reason = reading.reason if reading.reason is Reason.AGENT_SIGNED_OUT else Reason.UNAUTHORIZED
+
+    def _ask_strategy(self, tried: Tried, strategy: Strategy, sent: WireRequest, answer: Answer) -> None:
+        """Have an answer judged; what a user's strategy raises now changes nothing of what the answer proves."""
+        try:
+            if tried.reason is not None:
+                tried.learnt = strategy.held()
+            tried.verdict = strategy.verdict(sent, answer)
+        except Exception as error:  # noqa: BLE001 - its own; the call was answered
+            log_strategy(strategy, error)
 
     def _slow_down(self, tried: Tried, description: str | None) -> None:
         """Hold the calls of this service for a moment, as an answer asks; one after the other would be refused."""

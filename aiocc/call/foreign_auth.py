@@ -107,8 +107,8 @@ async def _step(step: Awaitable[httpx.Request], deadline: float) -> httpx.Reques
 
 
 def _same(outgoing: httpx.Request, own: httpx.Request) -> bool:
-    """Whether this is the request itself: a flow may yield a copy of it."""
-    if outgoing is own:
+    """Whether this is the request itself: a flow may yield a copy of it, under another address too."""
+    if outgoing is own or (own.content and outgoing.content == own.content):
         return True
     return outgoing.method == own.method and outgoing.url.copy_with(query=None) == own.url.copy_with(query=None)
 

@@ -51,6 +51,15 @@ def log_repeat(record: Record[Any], tried: Tried, wait: float, elapsed: float) -
         _log(logging.DEBUG, record, tried.delivery, tried.reason, elapsed=elapsed, more=f"; again in {wait:.3f} s")
 
 
+def log_strategy(strategy: object, error: Exception) -> None:
+    """Say that a strategy could not judge an answer; its class has to do, for a trace may hold a credential."""
+    log.error(
+        "the strategy %s raised %s at an answer, which counts all the same",
+        type(strategy).__name__,
+        type(error).__name__,
+    )
+
+
 def _log(
     level: int, record: Record[Any], delivery: Delivery, reason: Reason | None, *, elapsed: float, more: str = ""
 ) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import quote, quote_plus, unquote
 
 from aiocc.delivery import Exchange, Reason
 from aiocc.protocol.messages import PUBLIC_HEADERS, Answer, WireRequest, shown_headers
@@ -27,11 +28,20 @@ _PUBLIC_IN_ANSWERS: Final = PUBLIC_HEADERS | {
     "transfer-encoding",
     "via",
 }
+KEPT: Final = 4096
+"""Characters of a text, once its secrets are out, in which numbers are looked for."""
+
+SHORTEST: Final = 3
+"""Characters from which on what is surely a secret, a password say, is taken out; fewer tell nothing."""
+
 _NO_FAILURE: Final = (None, Reason.CODE_MISSING, Reason.BAD_CODE, Reason.SUCCESS_CODE_ON_FAILURE_STATUS)
 _KINDS: Final = {str: "text", int: "number", float: "number", bool: "bool"}
 _SHOWN: Final = 20
 _TOKEN_BREAK: Final = re.compile(r"[ =;/]")
-_NUMBER: Final = re.compile(r"\d{6,}")
+_NUMBER: Final = re.compile(r"\d(?:[ ().+/-]{0,3}\d){5,}")
+"""A number of six digits or more, however it is grouped."""
+
+_NO_DIGIT: Final = re.compile(r"\D+")
 
 
 def tamed(text: str, sent: WireRequest | None, learnt: Iterable[str], limit: int) -> str:
@@ -95,6 +105,17 @@ def sent_secrets(sent: WireRequest) -> list[str]:
     return [*_hidden_parts(sent.headers, PUBLIC_HEADERS), *(secret.reveal() for secret in sent.hidden)]
 
 
+def _spelled(secret: str) -> Iterator[str]:
+    """Give the spellings in which an answer may echo a secret: in JSON, in HTML, in an address."""
+    yield secret
+    if not secret.isalnum() or not secret.isascii():
+        yield json.dumps(secret)[1:-1]
+        yield json.dumps(secret, ensure_ascii=False)[1:-1]
+        yield json.dumps(secret)[1:-1].replace("/", "\\/")
+        yield html.escape(secret)
+        yield from (quote(secret), quote(secret, safe=""), quote_plus(secret))
+
+
 def _hidden_parts(headers: Iterable[tuple[str, str]], public: Container[str]) -> list[str]:
     hidden = [value for name, value in headers if name.lower() not in public]
     parts = [*hidden, *(part for value in hidden for part in _TOKEN_BREAK.split(value))]
@@ -102,13 +123,21 @@ def _hidden_parts(headers: Iterable[tuple[str, str]], public: Container[str]) ->
 
 
 def _without(text: str, sent: WireRequest, learnt: Iterable[str]) -> str:
-    text = scrub(text, [*sent_secrets(sent), *learnt])
-    for number in sorted(set(_sent_numbers(sent)), key=len, reverse=True):
-        text = text.replace(number, mask_numbers(number))
-    return text
+    text = scrub(text, [spelling for secret in (*sent_secrets(sent), *learnt) for spelling in _spelled(secret)])
+    short = (spelling for secret in sent.hidden for spelling in _spelled(secret.reveal()))
+    text = scrub(text, short, shortest=SHORTEST)
+    text = text[:KEPT]  # what is shown is shorter, and looking for groups takes longer than for text
+    numbers = set(_sent_numbers(sent))
+    return _NUMBER.sub(lambda match: _masked(match.group(), numbers), text) if numbers else text
+
+
+def _masked(found: str, numbers: set[str]) -> str:
+    """Mask a number that was sent, or a part of one, in whatever groups it comes back."""
+    digits = _NO_DIGIT.sub("", found)
+    return HIDDEN + digits[-2:] if any(digits in number or number in digits for number in numbers) else found
 
 
 def _sent_numbers(sent: WireRequest) -> Iterator[str]:
     body = (sent.body or b"")[:SEARCHED].decode("utf-8", "replace")
     for text in (body, sent.path, *(value for _, value in sent.query)):
-        yield from _NUMBER.findall(text)
+        yield from (_NO_DIGIT.sub("", number) for number in _NUMBER.findall(text))

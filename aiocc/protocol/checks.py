@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from aiocc.errors import InvalidRequestError
@@ -101,8 +102,10 @@ def is_number(value: object) -> bool:
 
 
 def is_seconds(value: object) -> bool:
-    """Whether this is a length of time: a number, which neither a bool nor NaN is."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
+    """Whether this is a length of time: a number, which neither a bool nor NaN is, nor one too large for a clock."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return not math.isnan(value) if isinstance(value, float) else abs(value) <= sys.float_info.max
 
 
 def _encodable(field: str, value: str) -> bytes:

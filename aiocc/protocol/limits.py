@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +17,7 @@ Check = Callable[[Any, "attrs.Attribute[Any]", Any], Any]
 
 def positive(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     """Check a setting that is a finite number over zero."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= sys.float_info.max:
         name = f"{type(instance).__name__}.{attribute.name}"
         raise ConfigurationError(f"{name} must be a finite number over 0, not {value!r}")
 

@@ -151,7 +151,7 @@ class DialScope:
         options = evolve(self._options, seen_through=True)
         try:
             begun = await begin(lambda: self._desk.perform(self._request, self._strategy, options), self._strategy)
-        except Exception as error:  # of a strategy of the application's, perhaps after the call was created
+        except Exception as error:  # of a part of the application's own, perhaps after the call was created
             if self._strategy.left:
                 await self._undo(error)
             raise

@@ -47,6 +47,26 @@ async def test_a_failed_call_keeps_its_exchange(sample: Sample) -> None:
     assert [] == leaked(outcome)
 
 
+@pytest.mark.parametrize("echo", ["138-1234-5678", "138 1234 5678", "+86 (138) 1234.5678", "1234 5678", NUMBER])
+async def test_a_number_is_known_in_whatever_groups_it_comes_back(echo: str) -> None:
+    """A service may write a number as it likes, or a part of it; other numbers stay."""
+    refused = {"resultCode": "3", "resultDesc": f"ticket 987654, no such number: {echo}"}
+    async with scripted([answer(refused)]) as server, client_of(server.url) as client:
+        error = await refusal(client.leave_message(phone_no=NUMBER, content="x"))
+
+    assert error.description == f"ticket 987654, no such number: {'+' * echo.startswith('+')}***78"
+    assert echo not in f"{error} {error.exchange}"
+
+
+async def test_a_number_that_was_sent_in_groups_is_one() -> None:
+    """It is hidden as it was given, and without its groups."""
+    refused = {"resultCode": "3", "resultDesc": "030-123-456 is 030123456"}
+    async with scripted([answer(refused)]) as server, client_of(server.url) as client:
+        error = await refusal(client.leave_message(phone_no="030-123-456", content="x"))
+
+    assert error.description == "***56 is ***56"
+
+
 async def test_an_exchange_without_an_answer() -> None:
     """Of a request whose answer was lost the request is kept, and that no answer came."""
     async with scripted([close]) as server, client_of(server.url) as client:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Generator, MutableMapping
 from typing import Any
 
 import httpx
@@ -14,6 +14,7 @@ import pytest
 from aiocc import (
     BadAnswerError,
     CallError,
+    ClickToDial,
     Client,
     ConfigurationError,
     ConnectFailedError,
@@ -22,6 +23,7 @@ from aiocc import (
     Delivery,
     DeliveryUnknownError,
     DnsError,
+    MediaAbility,
     PoolLimits,
     QueueTimeoutError,
     Reason,
@@ -128,6 +130,22 @@ async def test_httpx_s_own_transport_serves_over_real_sockets(aicc: Simulator, s
                 await client.leave_message(phone_no="1", content="x")
 
     assert 2 == effects(aicc)
+
+
+async def test_an_auth_flow_that_sends_the_request_elsewhere_has_sent_it() -> None:
+    """A flow may put a prefix before the path: what its answer says is said of the request, never that none went."""
+
+    class Prefixed(httpx.Auth):
+        def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+            url = request.url.copy_with(path=f"/behind{request.url.path}")
+            yield httpx.Request(request.method, url, headers=request.headers, content=request.content)
+
+    mock = Watched(respond)
+    service = Service("https://10.10.10.2", auth=Prefixed(), transport=mock)
+    async with Client(webadapter=service) as client:
+        outcome = await client.send(ClickToDial(MediaAbility.VOICE))
+
+    assert (Delivery.ACCEPTED, 1) == (outcome.delivery, len(mock.seen))
 
 
 async def test_a_token_goes_over_the_given_transport() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from aiocc import Client, CreateCall, Delivery, LeaveMessage, Reason, RetryPolicy, SendNote
 from aiocc.auth import CookieToken
+from aiocc.auth.strategy import Verdict
 from aiocc.hooks import (
     AttemptEnded,
     AttemptStarted,
@@ -22,7 +23,7 @@ from aiocc.hooks import (
     Event,
     RepeatPlanned,
 )
-from aiocc.protocol.messages import WireRequest
+from aiocc.protocol.messages import Answer, WireRequest
 
 from .conftest import QUICK, REQUESTS, SAMPLES, Sample, named
 from .scripted import SUCCESS, answer, client_of, close, scripted, silent
@@ -200,6 +201,21 @@ async def test_a_strategy_that_raises_ends_the_call_for_the_hooks_too() -> None:
 
     finished = one(events, CallFinished)
     assert ("CallFinished", "LookupError", Delivery.NOT_SENT) == (kinds(events)[-1], finished.error, finished.delivery)
+
+
+async def test_what_a_strategy_raises_at_an_answer_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """The message was left, whatever the user's strategy makes of that: the outcome says so, and the log names it."""
+
+    class Broken(CookieToken):
+        def verdict(self, sent: WireRequest, answer: Answer, /) -> Verdict:
+            raise LookupError("no")
+
+    good = answer(SUCCESS["leave_message"])
+    async with scripted([good]) as server, client_of(server.url, visitor=Broken("x")) as client:
+        outcome = await client.send(MESSAGE)
+
+    assert (Delivery.ACCEPTED, None) == (outcome.delivery, outcome.error)
+    assert ["the strategy Broken raised LookupError at an answer, which counts all the same"] == caplog.messages
 
 
 async def test_the_wait_for_a_slot_is_told() -> None:

@@ -17,7 +17,7 @@ def test_defaults():
     ) == (Timeouts(), AnswerLimits(), PoolLimits())
 
 
-@pytest.mark.parametrize("value", [0, -1, math.inf, math.nan, True, "5", None])
+@pytest.mark.parametrize("value", [0, -1, math.inf, 10**400, math.nan, True, "5", None])
 @pytest.mark.parametrize(
     ("cls", "name"),
     [

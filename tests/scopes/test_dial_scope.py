@@ -17,11 +17,13 @@ from aiocc import (
     InvalidRequestError,
     MediaAbility,
     RejectedError,
+    RetryPolicy,
 )
 from aiocc.auth import CookieToken
 from aiocc.auth.strategy import Verdict
 from aiocc.endpoints.dial_events import dial_event
 from aiocc.protocol.messages import Answer, WireRequest
+from aiocc.protocol.operation import Effect
 from aiocc.simulator import Simulator
 
 from .steps import cancel_at_each_await
@@ -111,21 +113,32 @@ async def test_a_visitor_whose_token_comes_later_dials_once_at_a_time(aicc: Simu
     assert ["0", "0"] == codes(aicc, "click_to_dial")
 
 
-async def test_a_strategy_that_raises_leaves_no_agent_occupied(aicc: Simulator, client: Client) -> None:
+async def test_a_policy_that_raises_leaves_no_agent_occupied(aicc: Simulator, client: Client) -> None:
     """Its error leaves as it is, and the call that had been created is dropped."""
 
-    class Broken(CookieToken):
-        raises = True
-
-        def verdict(self, sent: WireRequest, answer: Answer, /) -> Verdict:
-            if self.raises:
-                self.raises = False
+    class Broken(RetryPolicy):
+        def may_resend(self, effect: Effect) -> bool:
+            if effect is Effect.CALL:
                 raise LookupError("mine")
-            return super().verdict(sent, answer)
+            return super().may_resend(effect)
 
+    aicc.answer_with("click_to_dial", status=502, after_effect=True)
     with pytest.raises(LookupError, match="mine"):
-        async with client.visitor(Broken(aicc.environment["AIOCC_WEBADAPTER_TOKEN"])).dial(VOICE, poll_pause=BRISK):
+        async with client.with_options(retry=Broken()).dial(VOICE, poll_pause=BRISK):
             pass
+
+    assert (["0"], 0) == (codes(aicc, "drop_dial"), aicc.agents_occupied)
+
+
+async def test_a_strategy_that_raises_at_an_answer_ends_no_call(aicc: Simulator, client: Client) -> None:
+    """The call goes on as the answers say, and is dropped at its end."""
+
+    class Broken(CookieToken):
+        def verdict(self, sent: WireRequest, answer: Answer, /) -> Verdict:
+            raise LookupError("mine")
+
+    async with client.visitor(Broken(aicc.environment["AIOCC_WEBADAPTER_TOKEN"])).dial(VOICE, poll_pause=BRISK) as call:
+        await call.wait_connected()
 
     assert (["0"], 0) == (codes(aicc, "drop_dial"), aicc.agents_occupied)
 

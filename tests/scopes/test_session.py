@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import itertools
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Callable
 from typing import Any
+from urllib.parse import quote
 
 import anyio
 import anyio.lowlevel
@@ -178,6 +181,25 @@ async def test_a_wrong_password_is_refused_and_shown_nowhere(aicc: Simulator, cl
 
     assert ("100-004", ()) == (error.code, aicc.agents_signed_in)
     assert "not-the-password" not in f"{error!s} {error!r} {error.attempts} {error.exchange}"
+
+
+@pytest.mark.parametrize("password", ["пароль-тайна", 'a"quoted\\one/', "<tag>&'s", "12a4", "plain-password"])
+@pytest.mark.parametrize(
+    "told", [json.dumps, lambda text: text, html.escape, quote], ids=["json", "raw", "html", "url"]
+)
+async def test_a_password_is_hidden_however_it_comes_back(
+    aicc: Simulator, client: Client, password: str, told: Callable[[str], str]
+) -> None:
+    """In JSON's spelling, in HTML's, in an address's, and short as it may be."""
+    aicc.answer_with("sign_in", status=500, body=f"<p>{told(password)}</p>")
+    with pytest.raises(DeliveryUnknownError) as unknown:
+        async with client.sign_in(AGENT, **settings(aicc, password=password)):
+            pass
+    error = unknown.value
+    shown = f"{error} {error.description} {error.exchange}"
+
+    assert "***" in str(error.description)
+    assert [] == [text for text in (password, json.dumps(password)[1:-1], told(password)) if text in shown]
 
 
 async def test_a_sign_in_whose_answer_was_lost_says_what_repairs_it(aicc: Simulator, client: Client) -> None:
