@@ -215,6 +215,18 @@ async def test_a_keeper_that_slept_through_its_lease_harms_nothing(
             assert ["sign_in", "sign_in", "force_sign_in"] == [name for name, _ in sign_ins(aicc) if name != "sign_out"]
 
 
+async def test_after_redis_was_emptied_the_next_keeper_is_the_later_one(sessions: SharedSessions) -> None:
+    """Who led before published its session again, with its old fence: that takes no right from whoever leads next."""
+    await sessions.publish(AGENT, KeptSession(Secret("of-the-one-before")), 7)
+    fence, _ = await sessions.lease(AGENT, "the next one", 10.0)
+    assert fence is not None
+    published = await sessions.publish(AGENT, KeptSession(Secret("of-the-next-one")), fence)
+    await sessions.leave(AGENT, "the next one")
+    later, _ = await sessions.lease(AGENT, "another", 10.0)
+
+    assert (8, True, 9) == (fence, published, later)
+
+
 async def test_without_redis_a_keeper_signs_out_before_its_lease_ends(
     aicc: Simulator, client: Client, own_redis: RedisServer
 ) -> None:

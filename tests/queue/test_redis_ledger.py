@@ -259,6 +259,30 @@ async def test_a_claim_waits_for_redis(own_redis: RedisServer):
     await jobs.aclose()
 
 
+@pytest.mark.parametrize(
+    ("trouble", "cure"),
+    [
+        ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0"),
+        ("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE"),
+    ],
+    ids=["full", "a replica"],
+)
+async def test_a_claim_waits_for_a_redis_that_cannot_write(own_redis: RedisServer, trouble: str, cure: str):
+    """After a failover the one that led may answer as a replica; a full one writes again once there is room."""
+    jobs = await planned(own_redis.url)
+    await jobs.server.do(*trouble.split())
+    hasty = RedisJobs(own_redis.url, keys=SEAL, patience=0.01, durable=False)
+    with pytest.raises(RedisGoneError):
+        await ledger(hasty).claim(request(0))
+    async with anyio.create_task_group() as group:
+        group.start_soon(ledger(jobs).claim, request(0))
+        await jobs.server.do(*cure.split())
+
+    assert "held" == await refusal(jobs)
+    await hasty.aclose()
+    await jobs.aclose()
+
+
 async def test_a_journal_in_redis_has_one_runner_and_lets_claims_of_a_dead_one_lapse(redis_url: str):
     """It is a store like the file: a second runner is refused, and what the first left claimed is UNKNOWN."""
     jobs = RedisJobs(redis_url, keys=SEAL)

@@ -12,8 +12,8 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.commands.core import AsyncScript
+from redis.exceptions import ClusterDownError, OutOfMemoryError, ReadOnlyError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from aiocc.errors import ConfigurationError, JournalError
@@ -24,8 +24,8 @@ from aiocc.transport.place import Place
 ANSWER_WITHIN: Final = 2.0
 """Seconds for one command, connecting included."""
 
-PASSING: Final = ("BUSY", "LOADING", "MASTERDOWN", "MISCONF", "READONLY")
-"""What a server answers that will do its work again."""
+PASSING: Final = ("BUSY", "MISCONF", "NOREPLICAS")
+"""What a server answers that will do its work again, where redis-py has no class for it."""
 
 
 class RedisGoneError(JournalError):
@@ -106,8 +106,10 @@ class Server:
         try:
             with anyio.fail_after(self._within):
                 return await answer
-        except (OSError, RedisConnectionError, RedisTimeoutError) as error:
-            await self._forget_idle()
+        except (OSError, RedisConnectionError, RedisTimeoutError, ReadOnlyError, ClusterDownError) as error:
+            await self._forget_idle()  # to find who is in charge now, after a failover
+            raise RedisGoneError(type(error).__name__) from None
+        except OutOfMemoryError as error:
             raise RedisGoneError(type(error).__name__) from None
         except ResponseError as error:
             if not str(error).startswith(PASSING):

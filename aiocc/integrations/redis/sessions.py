@@ -80,7 +80,7 @@ class SharedSessions:
 
     async def lease(self, agent_id: int, owner: str, seconds: float) -> tuple[int | None, float]:
         """Take or renew the right to keep an agent: the fence, or None and the seconds until it may be free."""
-        names = [f"{PREFIX}{agent_id}:lease", f"{PREFIX}{agent_id}:fence"]
+        names = [f"{PREFIX}{agent_id}:lease", f"{PREFIX}{agent_id}:fence", f"{PREFIX}{agent_id}"]
         taken, value = await self.server.run("lease", names, [owner, round(seconds * 1000)])
         return (value, 0.0) if taken else (None, max(value, 0) / 1000)
 
