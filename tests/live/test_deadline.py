@@ -163,7 +163,7 @@ def test_a_deadline_that_is_no_number_is_refused(deadline: float) -> None:
 async def test_send_gives_a_deadline_as_a_value() -> None:
     """`send` gives the deadline as an outcome; nothing is raised."""
     async with scripted([silent]) as server, client_of(server.url) as client:
-        outcome: Outcome[object] = await client.with_options(deadline=0.03).send(MESSAGE)
+        outcome: Outcome[object] = await client.with_options(deadline=0.3).send(MESSAGE)
 
     assert Delivery.UNKNOWN is outcome.delivery
     assert isinstance(outcome.error, DeadlineUnknownError)

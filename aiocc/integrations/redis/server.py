@@ -24,6 +24,10 @@ from aiocc.transport.place import Place
 ANSWER_WITHIN: Final = 2.0
 """Seconds for one command, connecting included."""
 
+CUT: Final = (OSError, RuntimeError, AttributeError)
+"""What writing to a connection raises that has just been lost: the second is uvloop's, the third that of CPython 3.12.0
+and 3.12.1, and redis-py passes them on as they are."""
+
 PASSING: Final = ("BUSY", "MISCONF", "NOREPLICAS")
 """What a server answers that will do its work again, where redis-py has no class for it."""
 
@@ -106,7 +110,7 @@ class Server:
         try:
             with anyio.fail_after(self._within):
                 return await answer
-        except (OSError, RedisConnectionError, RedisTimeoutError, ReadOnlyError, ClusterDownError) as error:
+        except (*CUT, RedisConnectionError, RedisTimeoutError, ReadOnlyError, ClusterDownError) as error:
             await self._forget_idle()  # to find who is in charge now, after a failover
             raise RedisGoneError(type(error).__name__) from None
         except OutOfMemoryError as error:

@@ -14,6 +14,7 @@ from taskiq import AckableMessage, AsyncBroker
 from taskiq_redis import RedisStreamBroker
 
 from aiocc.errors import ConfigurationError
+from aiocc.integrations.redis.server import CUT
 from aiocc.protocol.checks import is_seconds, kind
 from aiocc.secret import conceal
 
@@ -72,7 +73,7 @@ class StreamBroker(RedisStreamBroker):
                 async with aclosing(super().listen()) as messages:
                     async for message in messages:
                         yield message
-            except (RedisError, OSError) as error:
+            except (RedisError, *CUT) as error:
                 log.warning("queue %s: Redis does not answer (%s)", self.queue_name, type(error).__name__)
             await self._connect()
 
@@ -84,7 +85,7 @@ class StreamBroker(RedisStreamBroker):
                 await self.connection_pool.disconnect(inuse_connections=False)
                 await self._declare_consumer_group()
                 connected = True
-            except (RedisError, OSError):
+            except (RedisError, *CUT):
                 await anyio.sleep(BLOCK)
 
     def _ack_generator(self, id: str, queue_name: str) -> Callable[[], Awaitable[None]]:  # noqa: A002 - taskiq-redis's
@@ -95,7 +96,7 @@ class StreamBroker(RedisStreamBroker):
                     both.xack(queue_name, self.consumer_group_name, id)
                     both.xdel(queue_name, id)
                     await both.execute()
-            except (RedisError, OSError) as error:
+            except (RedisError, *CUT) as error:
                 log.debug("queue %s: not acknowledged (%s)", self.queue_name, type(error).__name__)
 
         return ack
