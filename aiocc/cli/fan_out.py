@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from attrs import asdict
@@ -28,13 +28,15 @@ from aiocc.scopes.notes import Report
 if TYPE_CHECKING:
     from aiocc.scopes.notes.journal_status import JournalStatus
 
+COLUMNS: Final = "CSV: a column 'to' (an agent, or several with blanks between), and 'content' and 'key' where wanted."
+
 notes: typer.Typer = typer.Typer(no_args_is_help=True, help="Journals of fan-outs.")
 
 
 @note.command("fan-out", epilog=exits.HELP)
 def fan_out(
     context: typer.Context,
-    to: Annotated[Path, typer.Option("--to", help="CSV: a column 'to', and 'content' and 'key' where wanted.")],
+    to: Annotated[Path, typer.Option("--to", help=COLUMNS)],
     content: Annotated[str | None, typer.Option(help="The note, where the file has none.")] = None,
     journal: Annotated[Path | None, typer.Option(help="Keep account here; one of the same notes is continued.")] = None,
     concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Requests on their way at once.")] = 16,
@@ -94,9 +96,10 @@ def fan_out(
                 await run
             finally:
                 bar.close()  # before anything is written where it stood
-                _show(run.report, form)
-                if not run.report.complete:
-                    complain(f"aiocc: {_how_to_go_on(journal)}")
+                if run.report.notes:  # else nothing was begun, and the error says why
+                    _show(run.report, form, again=journal is not None)
+                    if not run.report.complete:
+                        complain(f"aiocc: {_how_to_go_on(journal)}")
         return exits.of_many(run.report.receivers)
 
     with_client(source_of(context), ("sign-in",) if sign_in else ("guid",), form, work)
@@ -113,7 +116,7 @@ def _over_queue(
             report = watch(
                 source, url, job, table.notes, rate, resend_unknown=resend, on_progress=on_progress, told=told
             )
-        _show(report, form)
+        _show(report, form, again=True)
         return exits.of_many(report.receivers)
 
     return guarded(work, form, told)
@@ -141,7 +144,8 @@ def _check(table: Table, file: Path, content: str | None, *, skip: bool) -> int:
     return exits.OK
 
 
-def _show(report: Report, form: Form) -> None:
+def _show(report: Report, form: Form, *, again: bool) -> None:
+    """Show how far a run has come; `again` says whether it can be continued, also with what is unknown."""
     counts = {delivery.value: report.receivers.get(delivery, 0) for delivery in Delivery}
     show_one(
         {
@@ -159,6 +163,8 @@ def _show(report: Report, form: Form) -> None:
         complain(f"aiocc: note {outcome.note}{named}, {len(outcome.to)} receivers, {outcome.delivery}{why}")
     if form is Form.TABLE and len(report.unsettled) > 100:
         complain(f"aiocc: and {len(report.unsettled) - 100} more; the journal has them all")
+    if again and report.complete and report.receivers.get(Delivery.UNKNOWN):
+        complain("aiocc: what is unknown is left alone; --resend-unknown sends it again, and it may arrive twice")
 
 
 @notes.command("status", epilog=exits.HELP)

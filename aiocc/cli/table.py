@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from io import StringIO
 from pathlib import Path
 from typing import Final
 
@@ -35,18 +36,20 @@ def read_table(file: Path, content: str | None) -> Table:
     """
     table, names, first = Table(), None, 1
     try:
-        with file.open(encoding="utf-8-sig", newline="") as opened:
-            reader = csv.reader(opened, skipinitialspace=True)
-            for row in reader:
-                number, first = first, reader.line_num + 1
-                if not any(cell.strip() for cell in row):
+        reader = csv.reader(StringIO(file.read_bytes().decode("utf-8-sig"), newline=""), skipinitialspace=True)
+        for row in reader:
+            number, first = first, reader.line_num + 1
+            if not any(cell.strip() for cell in row):
+                continue
+            if names is None:
+                names = _names(file, row, content)
+                if names is not BARE:
                     continue
-                if names is None:
-                    names = _names(file, row, content)
-                    if names is not BARE:
-                        continue
-                _read_row(table, number, names, row, content)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+            _read_row(table, number, names, row, content)
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise InvalidRequestError(f"{file} could not be read (line {line} is not UTF-8)") from None
+    except (OSError, csv.Error) as error:
         why = getattr(error, "strerror", None) or f"line {first}: {error}"
         raise InvalidRequestError(f"{file} could not be read ({why})") from None
     if names is None:
@@ -84,7 +87,7 @@ def _note(names: list[str], cells: list[str], content: str | None) -> Note:
     words = row.get("to", "").replace(";", " ").split()
     text = row.get("content") if content is None else content
     if not words or not all(word.isascii() and word.isdigit() for word in words):
-        raise InvalidRequestError("to must be agent ids, each a whole number")
+        raise InvalidRequestError("to must be agent ids with blanks between, each a whole number")
     one = Note([int(word) for word in words], text or "", key=row.get("key", "").strip() or None)
     one.check()
     return one

@@ -73,7 +73,8 @@ def test_receivers_alone(run: Run, aicc: Simulator, tmp_path: Path) -> None:
         (b"to,text\n31002,x\n", "has no column 'content'"),
         (b"to,to,content\n1,2,x\n", "has two columns 'to'"),
         (b"to,content\n", "has no notes to send"),
-        (b"to,content\n31002,\xff\n", "could not be read"),
+        (b"to,content\n31002,x\n31003,\xff\n", "could not be read (line 3 is not UTF-8)"),
+        (b"to,content\n31002 nobody,x\n", "with blanks between"),
         (b"31002\n", "--content"),
     ],
 )
@@ -118,3 +119,32 @@ def test_signing_in_for_the_run(run: Run, aicc: Simulator, tmp_path: Path) -> No
     done = run("note", "fan-out", "--to", str(file), "--content", "x", "--sign-in", AIOCC_AGENT_GUID=None)
 
     assert (0, (), 1) == (done.exit_code, aicc.agents_signed_in, len(aicc.inbox(31002)))
+
+
+def test_what_was_not_begun_shows_no_counts(run: Run, aicc: Simulator, tmp_path: Path) -> None:
+    """A journal of other notes is refused: nothing is counted, and nothing said to go on from it."""
+    file, journal = tmp_path / "agents.csv", tmp_path / "run.db"
+    file.write_text("31002\n")
+    told = ("note", "fan-out", "--to", str(file), "--journal", str(journal), "--content")
+    run(*told, "hello")
+
+    done = run(*told, "something else")
+
+    assert (3, "", 1) == (done.exit_code, done.stdout, len(aicc.notes))
+    assert 1 == len(done.stderr.splitlines())
+    assert "another job's" in done.stderr
+
+
+def test_what_is_unknown_says_how_it_is_sent_again(run: Run, aicc: Simulator, tmp_path: Path) -> None:
+    """Only where there is a journal to go on from, and by the user's word."""
+    file, journal = tmp_path / "agents.csv", tmp_path / "run.db"
+    file.write_text("31002\n")
+    told = ("note", "fan-out", "--to", str(file), "--content", "hello")
+    aicc.answer_with("send_note", status=502, after_effect=True, times=2)
+
+    alone, kept = run(*told), run(*told, "--journal", str(journal))
+    again = run(*told, "--journal", str(journal), "--resend-unknown")
+
+    assert [(6, False), (6, True), (0, False)] == [
+        (done.exit_code, "--resend-unknown" in done.stderr) for done in (alone, kept, again)
+    ]

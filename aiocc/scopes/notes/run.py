@@ -187,7 +187,7 @@ class NoteRun:
             account = self._store.open(job) if self._store is not None else nullcontext(NoLedger())
             await self._keep_account(account, until)
         except anyio.get_cancelled_exc_class() as stop:
-            stop.add_note(f"aiocc: send_notes cancelled: {self._told()}; run.report names them")
+            stop.add_note(f"aiocc: send_notes cancelled: {self._told()}; the run's report names them")
             raise
         finally:
             with anyio.CancelScope(shield=True):
