@@ -90,6 +90,18 @@ async def test_workers_send_what_is_submitted(centre: Simulator, queue: NoteQueu
     assert told[-1] == 21
 
 
+async def test_submitting_is_told_of_as_it_goes(centre: Simulator, queue: NoteQueue):
+    """Writing requests down takes its time: a hundred after the other is told of."""
+    told: list[int] = []
+    notes = [Note([31_000 + number], "one each") for number in range(250)]
+    run = queue.send_notes("long", notes, agents=sender(centre), on_progress=lambda p: told.append(p.requests))
+    await run.submit()
+    submitted = list(told)
+    await run.watch()
+
+    assert [100, 200, 250] == submitted
+
+
 async def test_a_job_is_continued_where_it_stands(centre: Simulator, queue: NoteQueue):
     """What was refused is sent when the job is continued, what is unknown only at the user's word."""
     centre.answer_with("send_note", code="100-001", times=2)

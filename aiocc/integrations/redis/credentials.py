@@ -28,7 +28,7 @@ class RedisStore:
     When Redis is gone, each process fetches for itself, and says so.
 
     Args:
-        redis: A URL or a client; see `Server`.
+        redis: `redis://`, `rediss://` or `unix://` URL, or a `redis.asyncio.Redis`, which stays the caller's to close.
         keys: Fernet keys with which tokens are encrypted, the newest first; None keeps them as they are, and warns.
         answer_within: Seconds for each command.
     """

@@ -81,7 +81,7 @@ class RedisJobs:
     kept until `forget`; contents are encrypted with `keys`.
 
     Args:
-        redis: A URL or a client; see `Server`.
+        redis: `redis://`, `rediss://` or `unix://` URL, or a `redis.asyncio.Redis`, which stays the caller's to close.
         keys: Fernet keys for contents, the newest first; None keeps them as they are, and warns.
         lease: Seconds in which a claimed request is surely settled, or has been lost: more than a call's deadline.
         patience: Seconds for which Redis is asked again when it does not answer.

@@ -19,7 +19,7 @@ class FleetLimiter:
     is gone each process keeps to its fair share of the limit by itself, logs a warning, and goes on asking.
 
     Args:
-        redis: A URL or a client; see `Server`.
+        redis: `redis://`, `rediss://` or `unix://` URL, or a `redis.asyncio.Redis`, which stays the caller's to close.
         name: Of the limit; processes that give the same name keep one, and must give the same figures.
         rate: How often requests of all processes may go, None for as often as they come.
         concurrency: How many of all processes may be on their way at once, None for any number.

@@ -41,7 +41,7 @@ class SharedSessions:
     """Sessions in Redis, encrypted with `keys`.
 
     Args:
-        redis: A URL or a client; see `Server`.
+        redis: `redis://`, `rediss://` or `unix://` URL, or a `redis.asyncio.Redis`, which stays the caller's to close.
         keys: Fernet keys, the newest first; None keeps GUIDs as they are, and warns.
     """
 

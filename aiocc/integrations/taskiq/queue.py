@@ -105,7 +105,7 @@ class NoteQueue(TaskiqMiddleware):
             notes: Any iterable or async iterable; the same as before, where the job is continued.
             agents: The senders, who take turns.
             rate: How often requests of all workers together may go.
-            on_progress: Told how far it has come.
+            on_progress: Told how far it has come, also while it is submitted.
             on_invalid: "stop" raises at the first note that cannot be sent, "skip" counts it and goes on.
             resend_unknown: Send again what may have arrived: its receivers may have the note twice.
         """
@@ -135,6 +135,9 @@ class NoteQueue(TaskiqMiddleware):
 
     async def report(self, job: str) -> Report:
         """Say how far a job has come, naming what was not accepted.
+
+        What waits counts as not sent, what is claimed and not settled as unknown. Whether it is paused or
+        cancelled is in `jobs.progress(job).state`.
 
         Raises:
             NoSuchJobError: There is no such job.

@@ -63,6 +63,7 @@ class QueuedRun:
         self._on_progress = on_progress
         self._on_invalid = on_invalid
         self._resend_unknown = resend_unknown
+        self._told: Progress | None = None
         self._notes_read = self._number = self._invalid = self._duplicates = 0
 
     def __await__(self) -> Generator[Any, None, Report]:
@@ -87,6 +88,8 @@ class QueuedRun:
                 await jobs.plan(job, batch)
                 if new:
                     await self._queue.ring(batch)
+                if self._on_progress is not None:
+                    await self._look()
         await jobs.planned(job, notes=self._notes_read, invalid=self._invalid, duplicates=self._duplicates)
         if not new:
             for delivery in (*SAFE, *[Delivery.UNKNOWN] * self._resend_unknown):
@@ -95,16 +98,21 @@ class QueuedRun:
 
     async def watch(self) -> Report:
         """Wait until everything has ended, or the job is cancelled and nothing is on its way."""
-        told, pause = None, FIRST_LOOK
+        pause = FIRST_LOOK
         while True:
-            progress = await self._queue.jobs.progress(self._job)
-            if progress != told and self._on_progress is not None:
-                self._on_progress(progress)
-            told = progress
+            progress = await self._look()
             if progress.complete or (progress.state == "cancelled" and not progress.on_their_way):
                 return await self._queue.report(self._job)
             await anyio.sleep(pause)
             pause = min(pause * 1.5, LOOK)
+
+    async def _look(self) -> Progress:
+        """See how far the job has come, and tell of it where that is news."""
+        progress = await self._queue.jobs.progress(self._job)
+        if progress != self._told and self._on_progress is not None:
+            self._on_progress(progress)
+        self._told = progress
+        return progress
 
     async def _run(self) -> Report:
         await self.submit()
