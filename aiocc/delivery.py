@@ -92,7 +92,7 @@ class Reason(StrEnum):
     # After bytes may have left.
     CONNECTION_RESET = "connection reset"
     CONNECTION_CLOSED = "connection closed before the answer was complete"
-    STALE_CONNECTION = "kept-alive connection had gone stale"
+    STALE_CONNECTION = "kept-alive connection ended before any answer"
     READ_TIMEOUT = "no answer in time"
     WRITE_TIMEOUT = "request could not be written in time"
     NOT_HTTP = "answer is not valid HTTP"
