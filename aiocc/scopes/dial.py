@@ -18,7 +18,7 @@ from aiocc.call.line import CallOptions
 from aiocc.delivery import Delivery
 from aiocc.endpoints.click_to_dial import ClickToDial, DialReceipt
 from aiocc.endpoints.dial_events import DialEvent, DropDial, GetDialEvents
-from aiocc.errors import AioccError, ClientClosedError, ConfigurationError
+from aiocc.errors import AioccError, AuthenticationError, ClientClosedError, ConfigurationError
 from aiocc.outcome import Outcome
 from aiocc.protocol.retry import RetryPolicy
 from aiocc.scopes.beginning import begin
@@ -99,6 +99,7 @@ class DialScope:
         self._pause = poll_pause
         self._poll_options = evolve(options, retry=RetryPolicy(max_attempts=1))
         self._keys: set[Hashable] = set()
+        self._unheard = False  # told that its events are refused
         self._group: anyio.abc.TaskGroup | None = None
         self._call = DialledCall()
 
@@ -197,8 +198,12 @@ class DialScope:
     async def _ask(self) -> bool:
         """Ask for one event; says whether there was one."""
         outcome = await self._desk.perform(GetDialEvents(), self._strategy, self._poll_options)
+        if isinstance(outcome.error, AuthenticationError) and not self._unheard:
+            self._unheard = True
+            log.warning("dial_events %s: the token is refused: the call goes on unheard", outcome.call_id)
         if outcome.result is None:
             return False
+        self._unheard = False
         self._call._hear(outcome.result)
         return True
 

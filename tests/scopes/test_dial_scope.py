@@ -72,6 +72,21 @@ async def test_a_call_that_waits_is_connected_when_an_agent_is_free(aicc: Simula
     assert 0 == aicc.agents_occupied
 
 
+async def test_a_call_whose_token_has_ended_says_so_once(
+    aicc: Simulator, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its events are refused from then on, and nobody would know why none come."""
+    async with client.dial(VOICE, poll_pause=BRISK) as call:
+        await call.wait_connected()
+        refused = aicc.fault("unauthorized", "dial_events")
+        with anyio.fail_after(30):
+            while refused.struck < 3:  # noqa: ASYNC110 - the simulator's thread counts
+                await anyio.sleep(BRISK)
+
+    warned = [record.getMessage() for record in caplog.records if "unheard" in record.getMessage()]
+    assert 1 == len(warned)
+
+
 async def test_the_body_s_own_error_leaves_as_it_is(aicc: Simulator, client: Client) -> None:
     """Not in a group, and the call is dropped."""
     with pytest.raises(KeyError, match="mine"):
