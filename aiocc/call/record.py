@@ -15,6 +15,7 @@ from aiocc.call.redaction import redacted, tamed
 from aiocc.delivery import Attempt, Delivery, Exchange, Reason, fold
 from aiocc.errors import CallError, error_class
 from aiocc.outcome import Outcome
+from aiocc.protocol.codes import Code
 from aiocc.protocol.messages import Answer, Wire, WireRequest
 from aiocc.protocol.next_step import next_step
 from aiocc.protocol.operation import Operation, Request
@@ -170,7 +171,7 @@ class Record(Generic[T]):
         delivery = self.delivery()
         decisive = [one for one in self.tried if one.delivery is delivery][-1]
         reason = decisive.reason or Reason.INTERNAL
-        step = self._next_step(delivery, reason, decisive.status)
+        step = self._next_step(delivery, reason, decisive)
         attempts = tuple(one.attempt(exchange=True) for one in self.tried)
         error = error_class(delivery, reason)(
             self._message(decisive, step, elapsed),
@@ -211,19 +212,26 @@ class Record(Generic[T]):
         said = ", ".join(fact for fact in facts if fact)
         return f"{name}: {decisive.delivery}: {said}. {step} [call {self.call_id}, {tries}{elapsed:.2f} s]"
 
-    def _next_step(self, delivery: Delivery, reason: Reason, status: int | None) -> str:
+    def _next_step(self, delivery: Delivery, reason: Reason, decisive: Tried | None) -> str:
+        known = _known(decisive) if decisive is not None else None
+        status = decisive.status if decisive is not None else None
         return next_step(
             delivery=delivery,
             reason=reason,
             effect=self.operation.effect,
             trace=self.request.trace(),
             advice=self.operation.status_advice.get(status, "") if status is not None else "",
+            remedy=known.remedy if known is not None else "",
         )
 
 
+def _known(tried: Tried) -> Code | None:
+    return tried.reading.known if tried.reading is not None else None
+
+
 def _meaning(tried: Tried) -> str | None:
-    reading = tried.reading
-    return reading.known.meaning if reading is not None and reading.known is not None else None
+    known = _known(tried)
+    return known.meaning if known is not None else None
 
 
 def _description(tried: Tried) -> str | None:

@@ -93,6 +93,7 @@ def _facts(code: Code) -> dict[str, Any]:
         "proves": code.proves,
         "act": code.act,
         "source": code.source,
+        **({"remedy": code.remedy} if code.remedy else {}),
         "page": code.page,
     }
 

@@ -23,7 +23,11 @@ GATEWAY_CODES = code_table(
         # It may be the echo of a first one that worked.
         Code("000-007", "Repeated call.", _OPEN),
         Code("100-001", "A parameter is empty or invalid."),
-        Code("100-002", "The agent is signed in already."),
+        Code(
+            "100-002",
+            "The agent is signed in already.",
+            remedy="Sign in with force='if_signed_in', which ends the session that the agent has.",
+        ),
         Code("100-003", "A resource or provider is not available.", _OPEN),
         Code("100-004", "Wrong agent or password."),
         Code("100-005", "Invalid sign-out parameter."),

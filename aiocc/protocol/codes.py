@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Literal
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from aiocc.delivery import Delivery
 
@@ -33,6 +33,7 @@ class Code:
         act: What to do.
         source: "doc" (a page of the vendor's), "code" (its demos), "inferred" (documented for a twin).
         page: Where.
+        remedy: What its caller can do about it, where the meaning alone does not say.
     """
 
     code: str
@@ -41,6 +42,7 @@ class Code:
     act: Act = Act.FAIL
     source: Literal["doc", "code", "inferred"] = "doc"
     page: str = ""
+    remedy: str = ""
 
 
 CodeTable = Mapping[str, Code]
@@ -48,7 +50,4 @@ CodeTable = Mapping[str, Code]
 
 def code_table(codes: Iterable[Code], *, page: str = "") -> CodeTable:
     """Index codes by their text; `page` fills in where a code names none."""
-    return {
-        code.code: code if code.page else Code(code.code, code.meaning, code.proves, code.act, code.source, page)
-        for code in codes
-    }
+    return {code.code: code if code.page else evolve(code, page=page) for code in codes}

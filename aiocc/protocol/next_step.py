@@ -51,7 +51,9 @@ _UNKNOWN = {
 }
 
 
-def next_step(*, delivery: Delivery, reason: Reason, effect: Effect, trace: str = "", advice: str = "") -> str:
+def next_step(
+    *, delivery: Delivery, reason: Reason, effect: Effect, trace: str = "", advice: str = "", remedy: str = ""
+) -> str:
     """Say what to do now.
 
     Args:
@@ -60,11 +62,12 @@ def next_step(*, delivery: Delivery, reason: Reason, effect: Effect, trace: str 
         effect: Of the operation.
         trace: How the application finds the request in the vendor's records.
         advice: What the operation's page says of this status.
+        remedy: Of a code that refused it, in place of the reason's.
     """
     if delivery is Delivery.NOT_SENT:
         line = f"Nothing was sent; repeating is safe. {_NOT_SENT.get(reason, 'See the reason.')}"
     elif delivery is Delivery.REJECTED:
-        line = f"Nothing was done. {_REJECTED.get(reason, 'See the description.')}"
+        line = f"Nothing was done. {remedy or _REJECTED.get(reason, 'See the description.')}"
     elif delivery is Delivery.ACCEPTED:
         line = "It was done. Do not repeat. Only the answer's payload could not be read."
     else:

@@ -168,6 +168,7 @@ async def test_an_agent_who_is_signed_in_already_can_be_forced(
         inside = aicc.agents_signed_in
 
     assert "100-002" == refused.value.code
+    assert "force='if_signed_in'" in refused.value.next_step
     assert (AGENT,) == inside
     assert asked == [(str(one.operation), one.code) for one in aicc.requests if "sign_in" in str(one.operation)]
 
