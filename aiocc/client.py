@@ -92,7 +92,7 @@ class Client:
         hooks: Iterable[Hook] = (),
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> Self:
-        """Make a client from environment variables, `AIOCC_WEBADAPTER_URL` and so on.
+        """Make a client from environment variables, `AIOCC_WEBADAPTER_URL` and so on: see `help("aiocc.environment")`.
 
         Args:
             environ: In place of `os.environ`.

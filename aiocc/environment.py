@@ -1,6 +1,10 @@
 """A client's configuration from environment variables.
 
-`AIOCC_<SERVICE>_URL` configures a service; each secret can also be given as a file's path in `..._FILE`.
+`AIOCC_<SERVICE>_URL` configures a service, of `WEBADAPTER`, `GATEWAY`, `ISALES` and `FABRIC`; with it go
+`AIOCC_WEBADAPTER_TOKEN`, `AIOCC_AGENT_ID`, `_GUID`, `_PASSWORD` and `_PHONE` of the gateway's agent,
+`AIOCC_ISALES_ACCESS_KEY`, `_SECRET_KEY` and `_SIGNATURE`, `AIOCC_FABRIC_APP_KEY`, `_APP_SECRET` and `_TOKEN_URL`.
+`AIOCC_CA_FILE` is an authority of all, `AIOCC_<SERVICE>_CA_FILE`, `_SERVER_NAME`, `_CLIENT_CERT` and `_CLIENT_KEY` are
+of one. Each secret can also be given as a file's path in `..._FILE`.
 """
 
 from __future__ import annotations
