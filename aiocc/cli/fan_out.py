@@ -12,11 +12,12 @@ from attrs import asdict
 
 from aiocc.cli import exits
 from aiocc.cli.operations import note
-from aiocc.cli.options import AsCsv, AsJson, DryRun, source_of
+from aiocc.cli.options import AsCsv, AsJson, DryRun, Force, ForceSignIn, source_of
 from aiocc.cli.output import Form, complain, form_of, show_one, show_rows
 from aiocc.cli.progress import progress
 from aiocc.cli.queued import check_queue, watch
 from aiocc.cli.running import guarded, with_client
+from aiocc.cli.scopes import naming_force
 from aiocc.cli.settings import Source
 from aiocc.cli.table import Table, read_table
 from aiocc.client import Client
@@ -50,6 +51,7 @@ def fan_out(
     sign_in: Annotated[
         bool, typer.Option("--sign-in", help="Sign the agent in for the run, and out after it.")
     ] = False,
+    force: Force = ForceSignIn.NEVER,
     queue: Annotated[
         str | None, typer.Option("--queue", help="With --job: the redis:// URL of the queue; else AIOCC_QUEUE_URL.")
     ] = None,
@@ -65,6 +67,8 @@ def fan_out(
     workers go on, and the same command watches them again.
     """
     check_queue(context, queue, job)
+    if force is not ForceSignIn.NEVER and not sign_in:
+        raise typer.BadParameter("--force is for a run with --sign-in")
     form = form_of(as_json=as_json, as_csv=False)
     table = Table()
     code = guarded(lambda: _check(table, to, content, skip=skip_invalid), form, [])
@@ -82,8 +86,9 @@ def fan_out(
 
     async def work(client: Client) -> int:
         if sign_in:
-            async with client.sign_in() as session:
-                return await send(session)
+            with naming_force(force):
+                async with client.sign_in(force=force.value) as session:
+                    return await send(session)
         return await send(client.agent())
 
     async def send(sender: Any) -> int:

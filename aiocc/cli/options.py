@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,23 @@ Config = Annotated[
 ]
 Profile = Annotated[
     str | None, typer.Option("--profile", help="Which of its profiles; else AIOCC_PROFILE, else default.")
+]
+
+
+class ForceSignIn(StrEnum):
+    """Whether signing in ends a session that the agent has already, as `client.sign_in(force=...)` says it."""
+
+    NEVER = "never"
+    IF_SIGNED_IN = "if_signed_in"
+    ALWAYS = "always"
+
+
+Force = Annotated[
+    ForceSignIn,
+    typer.Option(
+        "--force",
+        help="End a session that this agent has already: never, only where the gateway says that there is one, always.",
+    ),
 ]
 
 

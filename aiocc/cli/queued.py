@@ -29,7 +29,7 @@ URL: Final = "AIOCC_QUEUE_URL"
 PATIENCE: Final = 20.0
 """Seconds for which Redis is asked again where it does not answer."""
 
-OF_ONE_PROCESS: Final = ("journal", "concurrency", "sign_in")
+OF_ONE_PROCESS: Final = ("journal", "concurrency", "sign_in", "force")
 """Options that are the workers' own business."""
 
 

@@ -10,14 +10,16 @@ import anyio
 import typer
 
 from aiocc.cli import exits
-from aiocc.cli.options import AsJson, source_of
+from aiocc.cli.options import AsJson, Force, ForceSignIn, source_of
 from aiocc.cli.output import Form, complain, form_of, show_line
 from aiocc.cli.running import with_client
 from aiocc.cli.settings import Source
 from aiocc.client import Client
+from aiocc.delivery import Delivery
 from aiocc.endpoints.click_to_dial import MediaAbility
-from aiocc.errors import RejectedError
-from aiocc.scopes.session import SIGNED_IN_ALREADY, Force
+from aiocc.endpoints.sign_in import SignIn
+from aiocc.errors import CallError
+from aiocc.scopes.session import SIGNED_IN_ALREADY
 
 agent: typer.Typer = typer.Typer(no_args_is_help=True, help="Signed-in agents.")
 
@@ -30,6 +32,20 @@ def ended_well(how: str) -> Iterator[None]:
     except anyio.get_cancelled_exc_class() as stop:
         if not getattr(stop, "__notes__", ()):
             stop.add_note(f"aiocc: interrupted; {how}")
+        raise
+
+
+@contextmanager
+def naming_force(force: ForceSignIn) -> Iterator[None]:
+    """Say how the command line forces a sign-in, where that repairs one that was refused or whose answer was lost."""
+    try:
+        yield
+    except CallError as error:
+        if error.operation == SignIn.operation.name and force is ForceSignIn.NEVER:
+            if error.code == SIGNED_IN_ALREADY:
+                error.add_note("aiocc: --force if_signed_in ends the session that the agent has already")
+            elif error.delivery is Delivery.UNKNOWN:
+                error.add_note("aiocc: --force if_signed_in signs in also where the agent is signed in by now")
         raise
 
 
@@ -53,25 +69,16 @@ def events(
     context: typer.Context,
     count: Annotated[int | None, typer.Option(min=1, help="End after so many events.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0.1, help="End after so many seconds.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="End a session that this agent has already.")] = False,
+    force: Force = ForceSignIn.NEVER,
     as_json: AsJson = False,
 ) -> None:
     """Sign the agent of AIOCC_AGENT_ID in, show what happens to it, and sign it out at the end."""
     form = form_of(as_json=as_json, as_csv=False)
-    wanted: Force = "if_signed_in" if force else "never"
 
     async def work(client: Client) -> int:
-        try:
-            return await listen(client)
-        except RejectedError as error:
-            if error.code == SIGNED_IN_ALREADY and not force:
-                error.add_note("aiocc: --force ends the session that the agent has already")
-            raise
-
-    async def listen(client: Client) -> int:
         shown = 0
-        with ended_well("the agent was signed out"):
-            async with client.sign_in(force=wanted) as session, session.events() as heard:
+        with naming_force(force), ended_well("the agent was signed out"):
+            async with client.sign_in(force=force.value) as session, session.events() as heard:
                 complain(f"aiocc: agent {session.agent_id} is signed in until Ctrl-C")
                 with anyio.move_on_after(seconds):
                     async for event in heard:

@@ -169,10 +169,10 @@ def test_a_near_name_is_offered(run: Run) -> None:
 def test_an_agent_that_is_signed_in_already(run: Run, aicc: Simulator) -> None:
     """The refusal names the option that ends the other session, and that option does."""
     refused = run("agent", "events", "--count", "1")
-    forced = run("agent", "events", "--count", "1", "--force", "--json")
+    forced = run("agent", "events", "--count", "1", "--force", "if_signed_in", "--json")
 
     assert (5, 0) == (refused.exit_code, forced.exit_code)
-    assert "--force" in refused.stderr
+    assert "--force if_signed_in" in refused.stderr
     assert "AgentState_Ready" == json.loads(forced.stdout)["type"]
     assert () == aicc.agents_signed_in
 

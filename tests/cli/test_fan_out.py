@@ -34,6 +34,14 @@ def table(tmp_path: Path) -> Path:
     return file
 
 
+@pytest.fixture
+def receivers(tmp_path: Path) -> str:
+    """Give the file of a single receiver."""
+    file = tmp_path / "receivers.csv"
+    file.write_text("31002\n")
+    return str(file)
+
+
 def test_bad_rows_are_all_named_and_nothing_is_sent(run: Run, aicc: Simulator, table: Path) -> None:
     """Every bad row is named by its line of the file, also after blank lines and cells of several lines."""
     done = run("note", "fan-out", "--to", str(table))
@@ -119,6 +127,43 @@ def test_signing_in_for_the_run(run: Run, aicc: Simulator, tmp_path: Path) -> No
     done = run("note", "fan-out", "--to", str(file), "--content", "x", "--sign-in", AIOCC_AGENT_GUID=None)
 
     assert (0, (), 1) == (done.exit_code, aicc.agents_signed_in, len(aicc.inbox(31002)))
+
+
+@pytest.mark.parametrize(
+    ("force", "operations"),
+    [
+        ("never", ["sign_in"]),
+        ("if_signed_in", ["sign_in", "force_sign_in", "send_note", "sign_out"]),
+        ("always", ["force_sign_in", "send_note", "sign_out"]),
+    ],
+)
+def test_signing_in_by_force(run: Run, aicc: Simulator, receivers: str, force: str, operations: list[str]) -> None:
+    """`--force` ends a session that the agent has, as its value says; a refusal names the option, and sends nothing."""
+    done = run("note", "fan-out", "--to", receivers, "--content", "x", "--sign-in", "--force", force)
+
+    assert (5 if force == "never" else 0) == done.exit_code
+    assert operations == [request.operation for request in aicc.requests if request.operation != "agent_events"]
+    assert (force == "never") is ("--force if_signed_in" in done.stderr)
+
+
+def test_a_sign_in_without_an_answer_names_the_option(run: Run, aicc: Simulator) -> None:
+    """Where it is not known whether the agent is signed in, the option that repairs it is named, and does."""
+    aicc.sign_out(101)
+    aicc.fault("reset", "sign_in", effect=True, count=1)
+
+    lost = run("agent", "events", "--count", "1")
+    again = run("agent", "events", "--count", "1", "--force", "if_signed_in")
+
+    assert (6, 0, ()) == (lost.exit_code, again.exit_code, aicc.agents_signed_in)
+    assert "--force if_signed_in" in lost.stderr
+
+
+def test_force_is_of_a_sign_in(run: Run, aicc: Simulator, receivers: str) -> None:
+    """`--force` without `--sign-in` would do nothing, and is refused."""
+    done = run("note", "fan-out", "--to", receivers, "--content", "x", "--force", "always")
+
+    assert (2, ()) == (done.exit_code, aicc.requests)
+    assert "--sign-in" in done.stderr
 
 
 def test_what_was_not_begun_shows_no_counts(run: Run, aicc: Simulator, tmp_path: Path) -> None:
