@@ -18,7 +18,7 @@ FLOORS = {
     "call": 3,
     "endpoints": 4,
     "scopes": 5,
-    "client": 6, "lines": 6, "options": 6, "environment": 6,
+    "client": 6, "principals": 6, "agents": 6, "services": 6, "lines": 6, "options": 6, "environment": 6,
     "cli": 7, "testing": 7, "integrations": 7,
     "__main__": 8, "": 8,
 }  # fmt: skip
