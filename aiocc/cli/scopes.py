@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, NoReturn
@@ -23,16 +24,36 @@ from aiocc.scopes.session import SIGNED_IN_ALREADY
 
 agent: typer.Typer = typer.Typer(no_args_is_help=True, help="Signed-in agents.")
 
+log: logging.Logger = logging.getLogger("aiocc")
+
+
+class _Told(logging.Handler):
+    """Says on stderr what a scope warns of; what its calls log is told by their errors."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.addFilter(lambda record: not hasattr(record, "aiocc_delivery"))
+        self.in_doubt = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        self.in_doubt |= "may still" in text
+        complain(f"aiocc: {text}")
+
 
 @contextmanager
-def ended_well(how: str) -> Iterator[None]:
-    """Say how a scope ended that was interrupted, where it has nothing worse to say itself."""
+def telling(how: str) -> Iterator[None]:
+    """Tell of a scope's warnings, and how it ended that was interrupted, where it has nothing worse to say itself."""
+    told = _Told()
+    log.addHandler(told)
     try:
         yield
     except anyio.get_cancelled_exc_class() as stop:
         if not getattr(stop, "__notes__", ()):
-            stop.add_note(f"aiocc: interrupted; {how}")
+            stop.add_note("aiocc: interrupted" if told.in_doubt else f"aiocc: interrupted; {how}")
         raise
+    finally:
+        log.removeHandler(told)
 
 
 @contextmanager
@@ -53,7 +74,7 @@ def dial_until_interrupted(source: Source, media: MediaAbility, form: Form) -> N
     """Dial, show events, drop on Ctrl-C."""
 
     async def work(client: Client) -> int:
-        with ended_well("the call was dropped"):
+        with telling("the call was dropped"):
             async with client.dial(media) as dialled, dialled.events() as events:
                 complain("aiocc: the call occupies an agent until Ctrl-C")
                 async for event in events:
@@ -77,7 +98,7 @@ def events(
 
     async def work(client: Client) -> int:
         shown = 0
-        with naming_force(force), ended_well("the agent was signed out"):
+        with naming_force(force), telling("the agent was signed out"):
             async with client.sign_in(force=force.value) as session, session.events() as heard:
                 complain(f"aiocc: agent {session.agent_id} is signed in until Ctrl-C")
                 with anyio.move_on_after(seconds):

@@ -131,6 +131,40 @@ def test_a_dialled_call_is_dropped(aicc: Simulator) -> None:
     assert (130, "aiocc: interrupted; the call was dropped") == (process.returncode, errors.splitlines()[-1])
 
 
+def test_a_dialled_call_that_goes_on_unheard_says_so(aicc: Simulator) -> None:
+    """Events that are refused for their token are told of on stderr, once, while the call lasts."""
+    with running(aicc, "call", "dial", "voice") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        refused = aicc.fault("unauthorized", "dial_events")
+        until(lambda: refused.struck >= 3)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+
+    occupied, unheard, ended = errors.splitlines()
+    assert occupied.endswith("until Ctrl-C")
+    assert unheard.startswith("aiocc: dial_events ")
+    assert unheard.endswith("the token is refused: the call goes on unheard")
+    assert "aiocc: interrupted; the call was dropped" == ended
+
+
+def test_an_agent_who_is_not_surely_signed_out_is_not_said_to_be(aicc: Simulator) -> None:
+    """A sign-out that fails is told of, and nothing else is claimed."""
+    aicc.sign_out(101)
+    aicc.answer_with("sign_out", status=500, times=20)
+
+    with running(aicc, "agent", "events", "--json") as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+
+    assert ((101,), 130) == (aicc.agents_signed_in, process.returncode)
+    assert "agent 101 may still be signed in" in errors
+    assert "aiocc: interrupted" == errors.splitlines()[-1]
+
+
 @pytest.mark.parametrize("command", [("agent", "events", "--json"), ("call", "dial", "voice")], ids=" ".join)
 def test_a_supervisor_ends_a_scope_as_ctrl_c_does(aicc: Simulator, command: tuple[str, ...]) -> None:
     """SIGTERM leaves nobody signed in and no call behind."""
