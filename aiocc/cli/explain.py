@@ -11,6 +11,7 @@ from aiocc.cli import exits
 from aiocc.cli.options import AsJson
 from aiocc.cli.output import Form, form_of, show_one, show_rows
 from aiocc.cli.running import guarded
+from aiocc.delivery import Delivery
 from aiocc.endpoints.agent_events import PollAgentEvents
 from aiocc.endpoints.click_to_dial import ClickToDial
 from aiocc.endpoints.create_call import CreateCall
@@ -19,7 +20,7 @@ from aiocc.endpoints.leave_message import LeaveMessage
 from aiocc.endpoints.obs_result_codes import QueryObsResultCodes
 from aiocc.endpoints.send_note import SendNote
 from aiocc.endpoints.sign_in import ForceSignIn, SignIn, SignOut
-from aiocc.protocol.codes import Code
+from aiocc.protocol.codes import Act, Code
 from aiocc.protocol.operation import Operation
 
 OPERATIONS: Final[dict[str, Operation[Any]]] = {
@@ -29,6 +30,29 @@ OPERATIONS: Final[dict[str, Operation[Any]]] = {
         QueryObsResultCodes, CreateCall,
     )
 }  # fmt: skip
+
+PROVES: Final[dict[Delivery, str]] = {
+    Delivery.REJECTED: "rejected: nothing was done",
+    Delivery.UNKNOWN: "unknown: it may have been done",
+}
+
+REPEATS: Final = "waits a little and repeats the request by itself, as often as its RetryPolicy allows"
+
+DOES: Final[dict[Act, str]] = {
+    Act.FAIL: "raises the error at once, and does not repeat the request by itself",
+    Act.WAIT_AND_REPEAT: REPEATS,
+    Act.RENEW: "repeats the request once where it has a newer credential, else raises the error",
+}
+"""What a client does about a code by itself, in words."""
+
+DOCUMENTED: Final[dict[str, str]] = {
+    "doc": "by the vendor: {page}",
+    "code": "only in the code of the vendor's demos; others of its kind: {page}",
+    "inferred": "only for another operation of its kind: {page}",
+}
+"""Where a code is documented, in words."""
+
+SHORT: Final[dict[str, str]] = {"doc": "by the vendor", "code": "in a demo's code", "inferred": "for another operation"}
 
 
 def explain(
@@ -43,13 +67,15 @@ def explain(
 
     def work() -> int:
         if known is not None:
-            show_one({"operation": found.name, **_facts(known)}, form)
+            facts = _facts(known) if form is Form.JSON else _words(found, known)
+            show_one({"operation": found.name, **facts}, form)
         elif form is Form.JSON:
             show_one({**_about(found), "codes": [_facts(one) for one in found.codes.values()]}, form)
         else:
             show_one(_about(found), form)
             typer.echo()
-            show_rows(map(_facts, found.codes.values()), ("code", "proves", "meaning", "source"), form)
+            rows = ({**_facts(one), "documented": SHORT[one.source]} for one in found.codes.values())
+            show_rows(rows, ("code", "proves", "meaning", "documented"), form)
         return exits.OK
 
     raise typer.Exit(guarded(work, form, []))
@@ -95,6 +121,19 @@ def _facts(code: Code) -> dict[str, Any]:
         "source": code.source,
         **({"remedy": code.remedy} if code.remedy else {}),
         "page": code.page,
+    }
+
+
+def _words(operation: Operation[Any], code: Code) -> dict[str, Any]:
+    """Give the facts as people read them."""
+    harmless = operation.effect.harmless and code.proves is Delivery.UNKNOWN
+    return {
+        "code": code.code,
+        "meaning": code.meaning,
+        "proves": PROVES[code.proves],
+        "the client": REPEATS if harmless else DOES[code.act],
+        "what to do": code.remedy or None,
+        "documented": DOCUMENTED[code.source].format(page=code.page),
     }
 
 

@@ -161,6 +161,32 @@ def test_an_explanation_as_json_has_the_codes(run: Run) -> None:
     assert "30010000001" in [code["code"] for code in shown["codes"]]
 
 
+@pytest.mark.parametrize(
+    ("operation", "code", "rows"),
+    [
+        (
+            "create_call",
+            "30010009999",
+            {"proves": "unknown: it may have been done", "the client": "raises the error at once", "documented": "by"},
+        ),
+        ("agent_events", "000-000", {"the client": "waits a little and repeats the request"}),
+        ("send_note", "000-004", {"the client": "waits a little and repeats the request", "documented": "by the"}),
+        ("send_note", "000-003", {"proves": "rejected: nothing was done", "the client": "repeats the request once"}),
+        ("sign_in", "100-002", {"what to do": "Sign in with force='if_signed_in'"}),
+        ("send_note", "100-060", {"documented": "only in the code of the vendor's demos"}),
+        ("click_to_dial", "13", {"documented": "only for another operation of its kind: https://"}),
+    ],
+)
+def test_a_code_is_explained_in_words(run: Run, operation: str, code: str, rows: dict[str, str]) -> None:
+    """What the client does about a code, and who documents it, are sentences and not the names of our own tables."""
+    told = dict(line.split("  ", 1) for line in run("explain", operation, code, only="none").stdout.splitlines())
+    shown = {name: words.strip() for name, words in told.items()}
+
+    assert rows == {name: shown[name][: len(words)] for name, words in rows.items()}
+    assert {"operation", "code", "meaning", "proves", "the client", "documented"} <= shown.keys()
+    assert shown.keys() <= {"operation", "code", "meaning", "proves", "the client", "what to do", "documented"}
+
+
 def test_a_near_name_is_offered(run: Run) -> None:
     """A misspelt operation is answered with the nearest one."""
     assert "did you mean createcall" in click.unstyle(run("explain", "createcal").stderr)
