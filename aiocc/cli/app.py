@@ -13,6 +13,8 @@ from aiocc.cli.explain import explain
 from aiocc.cli.fan_out import notes
 from aiocc.cli.operations import call, codes, message, note
 from aiocc.cli.options import Config, Profile
+from aiocc.cli.output import Form
+from aiocc.cli.running import guarded
 from aiocc.cli.scopes import agent
 from aiocc.cli.settings import Source
 from aiocc.version import __version__
@@ -68,7 +70,7 @@ def demo(
     _need_simulator()
     from aiocc.cli.demo import run
 
-    raise typer.Exit(run(notes))
+    raise typer.Exit(guarded(lambda: run(notes), Form.TABLE, ["aiocc: interrupted; the simulator has ended"]))
 
 
 @app.command()

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-import anyio
 from attrs import define, field
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from aiocc.cli.running import until_stopped
 from aiocc.client import Client
 from aiocc.delivery import Delivery
 from aiocc.endpoints.click_to_dial import ClickToDial, MediaAbility
@@ -115,7 +115,7 @@ def run(notes: int) -> int:
         for service in ("webadapter", "gateway", "isales", "fabric"):
             console.print(f"  {service:11} {simulator.url(service)}", highlight=False)
         demo = Demo(simulator, console)
-        anyio.run(demo.run, notes)
+        until_stopped(lambda: demo.run(notes))
     if demo.disagreements:
         console.print(f"[red]Client and ledger disagree about: {', '.join(demo.disagreements)}.[/]")
         return 1

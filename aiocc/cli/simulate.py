@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import typer
 
@@ -15,9 +15,9 @@ from aiocc.simulator.faults import parse_fault
 
 
 def run(*, host: str, tls: bool, faults: Sequence[str] = ()) -> None:
-    """Serve until SIGINT or SIGTERM, then say what happened; `faults` as `parse_fault` reads them."""
+    """Serve until SIGINT, SIGTERM or SIGHUP, then say what happened; `faults` as `parse_fault` reads them."""
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _endings():
         signal.signal(number, lambda *_: stop.set())
     with Simulator(host=host, tls=tls) as simulator:
         try:
@@ -37,3 +37,11 @@ def run(*, host: str, tls: bool, faults: Sequence[str] = ()) -> None:
         )
         for one in armed:
             typer.echo(f"# {one.fault.name} struck {one.struck} times")
+
+
+def _endings() -> Iterator[signal.Signals]:
+    yield signal.SIGINT
+    yield signal.SIGTERM
+    hang_up = getattr(signal, "SIGHUP", None)
+    if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:  # which is what `nohup` does
+        yield hang_up

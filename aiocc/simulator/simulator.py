@@ -1,8 +1,6 @@
 """The simulator as a program sees it: start, addresses, credentials, stop."""
 
 import os
-import shutil
-import tempfile
 import threading
 import weakref
 from collections.abc import Mapping
@@ -13,6 +11,7 @@ from typing import Self
 import anyio
 import anyio.to_thread
 
+from aiocc.simulator import folders
 from aiocc.simulator.app import ADMIN, SERVICES, Front
 from aiocc.simulator.centre import Centre
 from aiocc.simulator.controls import Controls
@@ -28,7 +27,8 @@ class Simulator(Controls):
 
     Use it as `with Simulator() as sim`, as `async with Simulator() as sim` on asyncio or trio, or by
     `start()` and `stop()`. It can be started again: ports, certificate authority, world and ledger stay.
-    One that is forgotten stops when it is collected, at the latest when the interpreter ends.
+    One that is forgotten stops when it is collected, at the latest when the interpreter ends. Where nothing else
+    heeds SIGTERM and SIGHUP, they remove its CA file before they end the process.
 
     Args:
         tls: Serve https with a certificate of the CA in `ca_file`; else http.
@@ -111,7 +111,7 @@ class Simulator(Controls):
     def _write_ca(self) -> str | None:
         if self._identity is None:
             return None
-        folder = tempfile.mkdtemp(prefix="aiocc-simulator-")
+        folder = folders.make("aiocc-simulator-")
         self._ca_file = str(Path(folder) / "ca.pem")
         self._identity.write_ca(Path(self._ca_file))
         return folder
@@ -125,6 +125,7 @@ class Simulator(Controls):
         self.stop()
 
     async def __aenter__(self) -> Self:
+        folders.heed_signals()  # here, where this may be the main thread
         try:
             return await anyio.to_thread.run_sync(self.start)
         except anyio.get_cancelled_exc_class():
@@ -139,6 +140,7 @@ class Simulator(Controls):
     async def _stop_shielded(self) -> None:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(self.stop)
+        folders.leave_signals()
 
     def serves(self, host: str, port: int) -> bool:
         """Tell whether this address is one of its own."""
@@ -200,7 +202,7 @@ def environment(urls: Mapping[str, str], world: World, centre: Centre) -> dict[s
 
 def _remove(folder: str | None) -> None:
     if folder is not None:
-        shutil.rmtree(folder, ignore_errors=True)
+        folders.remove(folder)
 
 
 def _end(server: ServerThread, folder: str | None, process: int) -> None:
