@@ -21,15 +21,8 @@ def build(request: Request[Any], target: Target, options: CallOptions) -> WireRe
     if payload is not None:
         body = encode_json(payload)
         headers.append(("Content-Length", str(len(body))))
-    return WireRequest(
-        method=operation.method,
-        origin=target.origin,
-        path=fill_path(path, request.path_params()),
-        query=request.query(),
-        headers=headers,
-        body=body,
-        hidden=request.secrets(),
-    )
+    path = fill_path(path, request.path_params())
+    return WireRequest(operation.method, path, request.query(), headers, body, target.origin, hidden=request.secrets())
 
 
 def sealed(base: WireRequest, strategy: Strategy | None, credential: Credential | None) -> WireRequest:

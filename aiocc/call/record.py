@@ -44,37 +44,45 @@ class _CallIds:
 _call_ids = _CallIds()
 
 
-@define(eq=False)
 class Tried:
-    """One attempt while it goes on.
+    """One attempt while it goes on. What it begins with is the class's, so that beginning one costs little.
+
+    Args:
+        number: 1 for the first.
+        clock: When it began.
+        rejected: The credential that it must not use.
 
     Attributes:
         delivery: What it proves; set when it ends.
         reason: None for a plain success.
+        reading: What the answer says.
+        learnt: What the answer's head brought in place of the credential that was sent.
         sent: The request as it left; hides its credential.
         answer: What came back; hides its body.
     """
 
-    number: int
-    clock: float
-    rejected: Credential | None = None  # the one that this attempt must not use
-    started: datetime = field(factory=lambda: datetime.now(UTC))
-    wire: Wire = field(factory=Wire)
     delivery: Delivery = Delivery.NOT_SENT
     reason: Reason | None = None
-    detail: str = field(default="", repr=False)
-    reading: Reading | None = field(default=None, repr=False)  # a service may echo what it was sent
+    detail: str = ""
+    reading: Reading | None = None
     status: int | None = None
     verdict: Verdict = "ok"
     credential: Credential | None = None
-    learnt: Credential | None = None  # what the answer's head brought in place of the one that was sent
+    learnt: Credential | None = None
     sent: WireRequest | None = None
-    answer: Answer | None = field(default=None, repr=False)
+    answer: Answer | None = None
     cause: Exception | None = None
     retry_after: float | None = None
     elapsed: float = 0.0
     credential_wait: float = 0.0
     queue_wait: float = 0.0
+
+    def __init__(self, number: int, clock: float, rejected: Credential | None = None) -> None:
+        self.number = number
+        self.clock = clock
+        self.rejected = rejected
+        self.started = datetime.now(UTC)
+        self.wire = Wire()
 
     def attempt(self, *, exchange: bool = False) -> Attempt:
         """Make the value that users see.

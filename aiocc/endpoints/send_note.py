@@ -26,6 +26,7 @@ MAX_AGENT_ID = 999999
 MAX_RECEIVERS = 100
 MAX_NOTE_BYTES = 1023
 
+_INT = {int}
 _RECEIVERS = f"1 to {MAX_RECEIVERS} agent ids, each a whole number from {MIN_AGENT_ID} to {MAX_AGENT_ID}"
 
 
@@ -36,19 +37,20 @@ class NoteReceipt(Model):
 
 def _receivers(value: Iterable[int]) -> tuple[int, ...]:
     given: Any = value  # what is no iterable of numbers is left to the check
+    if isinstance(given, list):
+        return tuple(given)
     return tuple(given) if isinstance(given, Iterable) and not isinstance(given, str | bytes) else given
 
 
 def check_receivers(_: Any, attribute: attrs.Attribute[Any], value: object) -> None:
     """Check 1 to 100 agents, each a whole number in range, none twice."""
-    limit = _RECEIVERS
     if not isinstance(value, tuple):
-        refuse(attribute.name, limit, kind(value))
+        refuse(attribute.name, _RECEIVERS, kind(value))
     if not 1 <= len(value) <= MAX_RECEIVERS:
-        refuse(attribute.name, limit, f"{len(value)} of them")
-    for agent_id in value:
-        if type(agent_id) is not int or not MIN_AGENT_ID <= agent_id <= MAX_AGENT_ID:
-            refuse(attribute.name, limit, f"one that is {kind(agent_id)}")
+        refuse(attribute.name, _RECEIVERS, f"{len(value)} of them")
+    if set(map(type, value)) != _INT or min(value) < MIN_AGENT_ID or max(value) > MAX_AGENT_ID:
+        wrong = next(one for one in value if type(one) is not int or not MIN_AGENT_ID <= one <= MAX_AGENT_ID)
+        refuse(attribute.name, _RECEIVERS, f"one that is {kind(wrong)}")
     if len(set(value)) != len(value):
         twice = next(agent_id for agent_id in value if value.count(agent_id) > 1)
         refuse(attribute.name, "agent ids that differ", f"{twice} twice")

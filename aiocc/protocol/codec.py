@@ -22,6 +22,7 @@ CHARSETS: Final = frozenset(
 )
 """What an answer may declare. GBK is what some gateways were seen to send."""
 
+_BLANKS: Final = " \t\n\r"  # RFC 8259's, and no others
 _CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
 _TEXT = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _BRACKET_OR_TEXT = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
@@ -76,12 +77,16 @@ def decode_json(body: bytes, content_type: str | None = None, *, max_depth: int 
         raise CodecError(Reason.TOO_DEEP if _deeper(text[:max_values], max_depth) else Reason.TOO_MANY_VALUES)
     if text.count("{") + text.count("[") > max_depth and _deeper(text, max_depth):
         raise CodecError(Reason.TOO_DEEP)
+    text = text.strip(_BLANKS)
     try:
-        return _DECODER.decode(text)
+        value, end = _DECODER.raw_decode(text)
     except ValueError:
         raise CodecError(Reason.NOT_JSON) from None
     except RecursionError:
         raise CodecError(Reason.TOO_DEEP) from None
+    if end != len(text):
+        raise CodecError(Reason.NOT_JSON)
+    return value
 
 
 def structure(cls: type[T]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from typing import Final
 
 from aiocc.delivery import Reason
@@ -25,13 +26,10 @@ class Body:
             declared length already.
     """
 
-    __slots__ = ("_body", "_coded", "_inflater", "_limit", "_raw", "_received", "_size")
+    __slots__ = ("_body", "_inflater", "_limit", "_raw", "_received", "_size")
 
-    def __init__(self, *, codings: list[str], declared: str | None, limit: int) -> None:
-        parts = [part.strip().lower() for value in codings for part in value.split(",")] if codings else codings
-        names = [name for name in parts if name not in ("", "identity")] if parts else parts
-        if len(names) > 1 or (names and names[0] not in ("gzip", "x-gzip", "deflate")):
-            raise Fault(Reason.TOO_MANY_CODINGS, f"Content-Encoding {', '.join(names)[:80]!r}")
+    def __init__(self, codings: Sequence[str], declared: str | None, limit: int) -> None:
+        coding = _only_coding(codings) if codings else None
         if (
             declared is not None
             and declared.isascii()
@@ -40,9 +38,8 @@ class Body:
         ):
             raise Fault(Reason.BODY_TOO_LARGE, f"declared {declared[:20]} bytes, limit {limit}")
         self._limit = limit
-        self._coded = bool(names)
-        self._raw = names == ["deflate"]
-        self._inflater = zlib.decompressobj(_GZIP_OR_ZLIB) if names else None
+        self._raw = coding == "deflate"
+        self._inflater = zlib.decompressobj(_GZIP_OR_ZLIB) if coding is not None else None
         self._body: bytes | bytearray = b""
         self._size = 0
         self._received = 0
@@ -53,12 +50,12 @@ class Body:
         Raises:
             Fault: BODY_TOO_LARGE or BROKEN_CODING.
         """
-        self._received += len(data)
-        if self._received > self._limit:
-            raise Fault(Reason.BODY_TOO_LARGE, f"over {self._limit} bytes")
         if self._inflater is None:
             self._keep(data)
             return
+        self._received += len(data)
+        if self._received > self._limit:
+            raise Fault(Reason.BODY_TOO_LARGE, f"over {self._limit} bytes")
         if self._raw and data:
             # "deflate" is zlib's format; some servers send the bare stream, which starts otherwise.
             self._raw = False
@@ -85,10 +82,24 @@ class Body:
     def _keep(self, data: bytes) -> None:
         self._size += len(data)
         if self._size > self._limit:
-            raise Fault(Reason.BODY_TOO_LARGE, f"over {self._limit} bytes once decoded")
+            decoded = " once decoded" if self._inflater is not None else ""
+            raise Fault(Reason.BODY_TOO_LARGE, f"over {self._limit} bytes{decoded}")
         if not self._body:
             self._body = data
         elif data:
             if isinstance(self._body, bytes):
                 self._body = bytearray(self._body)
             self._body += data
+
+
+def _only_coding(values: Sequence[str]) -> str | None:
+    """Give the one coding that these headers name, None for none.
+
+    Raises:
+        Fault: TOO_MANY_CODINGS.
+    """
+    parts = [part.strip().lower() for value in values for part in value.split(",")]
+    names = [name for name in parts if name not in ("", "identity")]
+    if len(names) > 1 or (names and names[0] not in ("gzip", "x-gzip", "deflate")):
+        raise Fault(Reason.TOO_MANY_CODINGS, f"Content-Encoding {', '.join(names)[:80]!r}")
+    return names[0] if names else None

@@ -18,7 +18,7 @@ from aiocc.errors import ConfigurationError
 from aiocc.secret import HIDDEN, Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Container, Iterable, Sequence
 
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
@@ -161,17 +161,18 @@ class WireRequest:
 
 @define(eq=False, repr=False)
 class AnswerHead:
-    """Status and headers of an answer; names in lower case."""
+    """Status and headers of an answer; names in lower case. Nothing changes it: answers with one head may share it."""
 
     status: int
-    headers: list[tuple[str, str]] = field(repr=False)
+    headers: Sequence[tuple[str, str]] = field(repr=False)
+    _first: dict[str, str] | None = field(default=None, init=False, repr=False)
 
     def header(self, name: str) -> str | None:
         """Give the first header of this name, which is in lower case."""
-        for key, value in self.headers:
-            if key == name:
-                return value
-        return None
+        first = self._first
+        if first is None:
+            first = self._first = dict(self.headers[::-1])
+        return first.get(name)
 
     def all_headers(self, name: str) -> list[str]:
         """Give every header of this name, in order."""

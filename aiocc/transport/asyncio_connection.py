@@ -20,6 +20,8 @@ from aiocc.transport.turn import Turn
 QUIET: Final = 0.0005
 """Seconds of idleness from which on a question to the socket is worth its system call."""
 
+_PEEK: Final = int(socket.MSG_PEEK | socket.MSG_DONTWAIT)
+
 
 class AsyncioConnection(asyncio.BufferedProtocol):
     """One open connection; see `Connection`.
@@ -75,7 +77,7 @@ class AsyncioConnection(asyncio.BufferedProtocol):
         if now - self.used_at < QUIET:
             return True
         try:
-            self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            self._socket.recv(1, _PEEK)
         except BlockingIOError:
             return True
         except OSError:
@@ -129,20 +131,10 @@ class AsyncioConnection(asyncio.BufferedProtocol):
         # Sealed here and not before: TLS's records must reach the socket in their order.
         self._transport.write(data if self._tls is None else self._tls.seal(data))
 
-    async def finish(self) -> None:
-        """Wait for the end of the answer."""
+    def finish(self) -> asyncio.Future[None]:
+        """Give what ends with the answer; awaited as it is, since a coroutine around it would cost each call."""
         assert self._waiter is not None
-        try:
-            await self._waiter
-        except BaseException:
-            self.close()
-            raise
-        finally:
-            self._waiter = None
-            self._channel.settle()
-            if self._transport is not None and self._transport.get_write_buffer_size():
-                self._channel.lost = True  # answered before it was sent: what is left must precede no other request
-            self.used_at = self._clock()
+        return self._waiter
 
     async def advance(self) -> None:
         """Wait until more of the answer has come, or its end."""
@@ -186,11 +178,18 @@ class AsyncioConnection(asyncio.BufferedProtocol):
             self._transport.resume_reading()
 
     def settle(self) -> None:
-        """End an exchange that was driven by `advance`."""
-        self._channel.settle()
-        self._fault = None
-        self._stepwise = self._progress = False
-        self.pause(False)
+        """End an exchange, whichever way it went: one whose answer was not read to its end closes the connection."""
+        channel = self._channel
+        self._waiter = None
+        if not channel.complete:
+            self.close()
+        elif self._transport is not None and self._transport.get_write_buffer_size():
+            channel.lost = True  # answered before it was sent: what is left must precede no other request
+        channel.settle()
+        if self._stepwise:
+            self._fault = None
+            self._stepwise = self._progress = False
+            self.pause(False)
         self.used_at = self._clock()
 
     def extra(self, name: str) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Protocol
 
 from aiocc.protocol.limits import AnswerLimits
@@ -62,11 +63,11 @@ class Connection(Protocol):
             stepwise: The answer will be waited for with `advance`, not with `finish`.
         """
 
-    async def finish(self) -> None:
-        """Wait for the end of the answer.
+    def finish(self) -> Awaitable[None]:
+        """Give what ends with the answer; `settle` follows it, however it ends.
 
         Raises:
-            Fault: There is none, or it was cut short.
+            Fault: When awaited: there is none, or it was cut short.
         """
 
     async def write(self, data: bytes, timeout: float) -> bool:
@@ -89,7 +90,7 @@ class Connection(Protocol):
         """Stop reading while the application does not keep up, or go on."""
 
     def settle(self) -> None:
-        """End an exchange that was driven by `advance`."""
+        """End an exchange, whichever way it went: one whose answer was not read to its end closes the connection."""
 
     def extra(self, name: str) -> object:
         """Give `ssl_object`, `socket`, `client_addr` or `server_addr`, None where there is none."""

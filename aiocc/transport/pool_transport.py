@@ -81,6 +81,7 @@ class PoolTransport(httpx.AsyncBaseTransport):
                 connection = await pool.borrow(
                     wire, connect_timeout=timeouts.connect, queue_timeout=timeouts.queue, deadline=deadline
                 )
+            started = False
             try:
                 started = connection.start(
                     data,
@@ -93,19 +94,19 @@ class PoolTransport(httpx.AsyncBaseTransport):
                     read_timeout=timeouts.read,
                 )
                 if started:
-                    try:
-                        await connection.finish()
-                    except Fault:
-                        if wire.left or not wire.reused or place.clock() >= deadline:
-                            raise
-                        continue  # lost before its turn to be written came: nothing had left
+                    await connection.finish()
                     answer = collected.answer()
                     wire.phase = Phase.DONE
                     return answer
                 if kept is None:
                     refuse_stillborn(connection)
+            except Fault:
+                if not started or wire.left or not wire.reused or place.clock() >= deadline:
+                    raise
+                # Lost before its turn to be written came: nothing had left.
             finally:
-                pool.give_back(connection, place.clock())
+                connection.settle()
+                pool.give_back(connection, connection.used_at)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request of httpx's; the body of the response is streamed.
@@ -209,17 +210,12 @@ class _Collected:
 
     def on_head(self, head: AnswerHead) -> None:
         self._head = head
-        codings: list[str] = []
-        declared = None
-        for name, value in head.headers:
-            if name == "content-length":
-                declared = value
-            elif name == "content-encoding":
-                codings.append(value)
-            elif name == "keep-alive" and (match := _KEEP_ALIVE.search(value)):
-                self._pool.expect_idle_limit(float(match.group(1)))
+        header = head.header
+        if (kept := header("keep-alive")) is not None and (match := _KEEP_ALIVE.search(kept)):
+            self._pool.expect_idle_limit(float(match.group(1)))
         self._on_head(head)
-        self._body = Body(codings=codings, declared=declared, limit=self._limits.body)
+        codings = head.all_headers("content-encoding") if header("content-encoding") is not None else ()
+        self._body = Body(codings, header("content-length"), self._limits.body)
 
     def on_data(self, data: bytes) -> None:
         assert self._body is not None
@@ -234,7 +230,7 @@ class _Collected:
 def _sendable(request: WireRequest) -> bytes:
     try:
         return HiddenBytes(serialise(request))
-    except ValueError:
+    except (ValueError, TypeError):
         pass  # its traceback, and a UnicodeEncodeError itself, would carry the whole head
     raise Fault(Reason.INTERNAL, "a header has characters that no header may carry")
 
@@ -245,11 +241,9 @@ def serialise(request: WireRequest) -> bytes:
     Raises:
         ValueError: A header holds a line break, which would end the head before its time.
     """
-    lines = [f"{request.method} {request.target} HTTP/1.1"]
-    lines += [f"{name}: {value}" for name, value in request.headers]
-    lines += ("", "")
-    head = "\r\n".join(lines)
-    if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1 or "\0" in head:
-        del lines, head  # a trace's locals would show them
+    lines = [f"{request.method} {request.target} HTTP/1.1", *map(": ".join, request.headers), "", ""]
+    bare = "".join(lines)
+    if "\n" in bare or "\r" in bare or "\0" in bare:
+        del lines, bare  # a trace's locals would show them
         raise ValueError("a header holds a line break or NUL")
-    return head.encode("latin-1") + (request.body or b"")
+    return "\r\n".join(lines).encode("latin-1") + (request.body or b"")

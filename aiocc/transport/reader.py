@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import httptools
 
@@ -19,9 +19,31 @@ _NAMES: Final[dict[bytes, str]] = {}
 """Names of headers as they came, in lower case; few and short ones alone, since a server may invent any."""
 _KNOWN_NAMES: Final = 256
 _LONGEST_KNOWN: Final = 64
+_HARMLESS: Final = frozenset(
+    {
+        *("server", "date", "content-type", "content-length", "content-language", "connection", "keep-alive"),
+        *("cache-control", "expires", "pragma", "vary", "via", "strict-transport-security", "referrer-policy"),
+        *("x-content-type-options", "x-frame-options", "x-xss-protection", "content-security-policy"),
+    }
+)
+"""What a head may hold that is kept for the next answer: nothing that could be a credential, or one caller's own."""
 
 OnHead = Callable[[AnswerHead], object]
 OnData = Callable[[bytes], object]
+
+
+class _Known(NamedTuple):
+    """The head of an answer that came in one piece and was read to its end.
+
+    Attributes:
+        raw: As it came, with the empty line.
+        size: Bytes of the whole answer.
+        head: What it says.
+    """
+
+    raw: bytes
+    size: int
+    head: AnswerHead
 
 
 class Reader:
@@ -39,8 +61,10 @@ class Reader:
     __slots__ = (
         "_bodiless",
         "_fed",
+        "_head",
         "_headers",
         "_interim",
+        "_known",
         "_limits",
         "_on_data",
         "_on_head",
@@ -55,6 +79,8 @@ class Reader:
         self._parser: Any = httptools.HttpResponseParser(self)
         self._headers: list[tuple[bytes, bytes]] = []
         self._on_head: OnHead | None = None
+        self._known: _Known | None = None
+        self._head: AnswerHead | None = None
         self.complete: bool = True
         self.reusable: bool = True
         self.started: bool = False
@@ -78,7 +104,7 @@ class Reader:
 
     def forget(self) -> None:
         """Keep nothing of the request: an idle connection would keep its caller and credential alive."""
-        self._on_head = None
+        self._on_head = self._head = None
         self._headers = []
         self._on_data = _nobody
 
@@ -91,6 +117,13 @@ class Reader:
         if self.complete:
             self.reusable = False
             return
+        known = self._known
+        if known is not None and not self.started and len(data) == known.size and not self._bodiless:
+            data = bytes(data)
+            if data.startswith(known.raw) and len(known.raw) <= self._limits.headers:
+                self._take_again(known, data)
+                return
+        whole = not self.started
         self.started = True
         self._fed += len(data)
         try:
@@ -104,6 +137,8 @@ class Reader:
             # What follows a whole answer spoils the connection, not the answer.
             if not self.complete:
                 raise Fault(Reason.NOT_HTTP, str(error)[:120]) from None
+        if whole:
+            self._remember(data)
         if self._fed > self._limits.headers and not self.complete:
             raise self._too_large()
 
@@ -143,7 +178,7 @@ class Reader:
         if 100 <= status < 200:
             self._take_interim(status)
             return
-        head = AnswerHead(status, self._take_headers())
+        head = self._head = AnswerHead(status, self._take_headers())
         self._fed = 0
         if not parser.should_keep_alive():
             self.reusable = False
@@ -170,7 +205,38 @@ class Reader:
         if self._on_head is None:
             self.complete = True
 
-    def _take_headers(self) -> list[tuple[str, str]]:
+    def _remember(self, data: bytes | memoryview) -> None:
+        """Keep the head of a whole answer for the next, which is mostly the same down to the second of its Date."""
+        head, self._known = self._head, None
+        if head is None or not self.complete or not self.reusable or self._interim or head.status in _BODILESS:
+            return
+        length = head.header("content-length")
+        if length is None:
+            return
+        data = bytes(data)
+        end = data.find(b"\r\n\r\n") + 4
+        exact = end + int(length) == len(data)  # an empty line before or after the answer is read over, not kept
+        if exact and end <= self._limits.headers and all(name in _HARMLESS for name, _ in head.headers):
+            self._known = _Known(data[:end], len(data), head)
+
+    def _take_again(self, known: _Known, data: bytes) -> None:
+        """Take an answer that begins, byte for byte, as the one before did, and is as long: nothing is parsed anew."""
+        self.started = True
+        on_head, self._on_head = self._on_head, None
+        try:
+            if on_head is not None:
+                on_head(known.head)
+            if known.size > len(known.raw):
+                self._on_data(data[len(known.raw) :])
+        except Fault:
+            self.reusable = False
+            raise
+        except Exception as error:  # noqa: BLE001 - as the parser does with whatever is raised in it
+            self.reusable = False
+            raise Fault(Reason.INTERNAL, type(error).__name__) from None
+        self.complete = True
+
+    def _take_headers(self) -> tuple[tuple[str, str], ...]:
         """Give the head's headers as text, in order."""
         raw, self._headers = self._headers, []
         if len(raw) > MAX_HEADERS:
@@ -178,7 +244,7 @@ class Reader:
         # What was fed may hold some of the body as well, so that the head is measured only where it could be too large.
         if self._fed > self._limits.headers and sum(len(n) + len(v) + 4 for n, v in raw) > self._limits.headers:
             raise self._too_large()
-        return [(_NAMES.get(name) or _lower(name), value.decode("latin-1").rstrip(" \t")) for name, value in raw]
+        return tuple([(_NAMES.get(name) or _lower(name), value.decode("latin-1").rstrip(" \t")) for name, value in raw])
 
     def _too_large(self) -> Fault:
         self.reusable = False
@@ -186,13 +252,13 @@ class Reader:
 
     def _framed(self, head: AnswerHead) -> bool:
         """Whether the head says where the body ends."""
-        framed = False
-        for name, value in head.headers:
-            if name == "transfer-encoding" and (framed or value.lower() != "chunked"):
-                # An httptools before 0.9 lets the empty one pass, which is no coding at all.
-                raise Fault(Reason.TOO_MANY_CODINGS if value else Reason.NOT_HTTP, "a transfer coding besides chunked")
-            framed = framed or name in ("content-length", "transfer-encoding")
-        return framed
+        coding = head.header("transfer-encoding")
+        if coding is None:
+            return head.header("content-length") is not None
+        if coding.lower() != "chunked" or len(head.all_headers("transfer-encoding")) > 1:
+            # An httptools before 0.9 lets the empty one pass, which is no coding at all.
+            raise Fault(Reason.TOO_MANY_CODINGS if coding else Reason.NOT_HTTP, "a transfer coding besides chunked")
+        return True
 
     def _take_interim(self, status: int) -> None:
         self._interim += 1

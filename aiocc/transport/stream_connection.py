@@ -94,12 +94,8 @@ class StreamConnection:
 
     async def finish(self) -> None:
         """Hand the request to the socket, and wait for the end of the answer."""
-        try:
-            while not self._channel.complete:
-                await self._step(self._receive_some, self._read_timeout, Reason.READ_TIMEOUT)
-        finally:
-            self._channel.settle()
-            self.used_at = anyio.current_time()
+        while not self._channel.complete:
+            await self._step(self._receive_some, self._read_timeout, Reason.READ_TIMEOUT)
 
     async def handshake(self) -> None:
         """Agree on TLS, where this connection has it.
@@ -145,7 +141,9 @@ class StreamConnection:
         self._paused = wanted
 
     def settle(self) -> None:
-        """End an exchange that was driven by `advance`."""
+        """End an exchange, whichever way it went: one whose answer was not read to its end closes the connection."""
+        if not self._channel.complete:
+            self.close()
         self._channel.settle()
         self._paused = False
         self.used_at = anyio.current_time()

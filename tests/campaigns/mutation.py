@@ -55,21 +55,22 @@ def mutated(data: bytes, mutations: list[Mutation]) -> bytes:
     return bytes(changed)
 
 
-def by_seed(corpus: list[bytes], rng: random.Random) -> bytes:
-    """Give an answer of the corpus, changed as the seed says."""
+def by_seed(corpus: list[bytes], rng: random.Random) -> tuple[bytes, bytes]:
+    """Give an answer of the corpus, and what it becomes, changed as the seed says."""
     draw = rng.getrandbits
     mutations = [Mutation(draw(8), draw(24), draw(16)) for _ in range(1 + draw(2))]
-    return mutated(corpus[draw(16) % len(corpus)], mutations)
+    chosen = corpus[draw(16) % len(corpus)]
+    return chosen, mutated(chosen, mutations)
 
 
 Result = tuple[int, bytes] | Reason
 
 
-def outcome_of(pieces: list[bytes], head: bool) -> Result:
+def outcome_of(pieces: list[bytes], head: bool, reader: Reader | None = None) -> Result:
     """Read an answer in these pieces; whatever is no `Fault` passes through, and so does a broken promise."""
     heads: list[int] = []
     body = Body(codings=[], declared=None, limit=LIMITS.body)
-    reader = Reader()
+    reader = reader or Reader()
     reader.begin(bodiless=head, limits=LIMITS, on_head=lambda head: heads.append(head.status), on_data=body.feed)
     try:
         for piece in pieces:
@@ -83,6 +84,27 @@ def outcome_of(pieces: list[bytes], head: bool) -> Result:
     if not reader.complete or len(heads) != 1:
         raise AssertionError(f"{len(heads)} heads, complete: {reader.complete}")
     return heads[0], body.finish()
+
+
+def reader_after(data: bytes) -> Reader | None:
+    """Give a reader that has read this answer in one piece, None where it may read no other after it."""
+    reader = Reader()
+    reader.begin(bodiless=False, limits=LIMITS, on_head=lambda _: None, on_data=lambda _: None)
+    try:
+        reader.feed(data)
+    except Fault:
+        return None
+    reader.forget()
+    return reader if reader.complete and reader.reusable else None
+
+
+def differs_after(before: bytes, data: bytes, head: bool) -> str:
+    """Say how an answer reads otherwise after another on the same reader; empty where it does not."""
+    reader = reader_after(before)
+    if reader is None:
+        return ""
+    alone, after = outcome_of([data], head), outcome_of([data], head, reader)
+    return "" if alone == after else f"{after!r} after {before[:200]!r}, {alone!r} alone"
 
 
 def ends_by_itself(data: bytes) -> bool:

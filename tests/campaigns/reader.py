@@ -7,7 +7,7 @@ import random
 from tests.transport.corpus import CORPUS
 
 from .kernel import peak_memory
-from .mutation import by_seed, outcome_of
+from .mutation import by_seed, differs_after, outcome_of
 from .progress import Progress
 
 DEFAULT = 10_000_000
@@ -23,21 +23,23 @@ def run(seed: int, count: int) -> list[str]:
     progress = Progress("reader", "mutated answers", count)
     corpus = [case.data for case in CORPUS if len(case.data) < 2_000]
     found: list[str] = []
-    before = peak_memory()
+    held = peak_memory()
     done = 0
     while done < count:
         rng = random.Random(seed)  # noqa: S311 - nothing secret
         for _ in range(min(BLOCK, count - done)):
-            data = by_seed(corpus, rng)
+            before, data = by_seed(corpus, rng)
             cut, head = rng.randrange(len(data) + 1), rng.random() < 0.1
             try:
                 outcome_of([data[:cut], data[cut:]], head)
+                if difference := differs_after(before, data, head):
+                    found.append(f"seed {seed}: {difference}, HEAD: {head}")
             except Exception as error:  # noqa: BLE001 - whatever it is, it is what is looked for
                 found.append(f"seed {seed}: {error!r} for {data[:500]!r} cut at {cut}, HEAD: {head}")
             done += 1
         seed += 1
         progress.reach(done, seed)
-    if peak_memory() - before > ROOM:
-        found.append(f"memory rose by {peak_memory() - before:.0f} MiB")
+    if peak_memory() - held > ROOM:
+        found.append(f"memory rose by {peak_memory() - held:.0f} MiB")
     progress.end(seed)
     return found

@@ -195,11 +195,13 @@ def pieces(data: bytes, size: int = BUFFER) -> list[bytes]:
     return [data[at : at + size] for at in range(0, len(data), size)]
 
 
-def read(*pieces: bytes, head: bool = False, limits: AnswerLimits | None = None) -> Expected:
+def read(
+    *pieces: bytes, head: bool = False, limits: AnswerLimits | None = None, reader: Reader | None = None
+) -> Expected:
     """Read an answer that comes in these pieces, and then the end of the stream."""
     heads: list[AnswerHead] = []
     body: list[bytes] = []
-    reader = Reader()
+    reader = reader or Reader()
     reader.begin(bodiless=head, limits=limits or AnswerLimits(), on_head=heads.append, on_data=body.append)
     try:
         for piece in pieces:

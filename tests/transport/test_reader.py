@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import tracemalloc
+from types import ModuleType
 
 import pytest
 from hypothesis import given
@@ -13,9 +15,9 @@ from aiocc.delivery import Reason
 from aiocc.protocol.limits import AnswerLimits
 from aiocc.protocol.messages import AnswerHead, Fault
 from aiocc.transport.reader import Reader
-from tests.campaigns.mutation import Mutation, mutated, outcome_of
+from tests.campaigns.mutation import Mutation, differs_after, mutated, outcome_of, reader_after
 
-from .corpus import CORPUS, LARGE, PLAIN, SMALL, Case, answer, chunked, pieces, read
+from .corpus import CL, CORPUS, LARGE, PLAIN, SMALL, Case, answer, chunked, pieces, read
 
 
 def by_name(cases: list[Case]) -> list[object]:
@@ -50,6 +52,65 @@ def test_a_large_answer_in_pieces_reads_the_same(case: Case, size: int) -> None:
     assert case.expected == read(*pieces(case.data, size), head=case.head)
 
 
+@pytest.mark.parametrize("case", by_name(SMALL))
+def test_an_answer_reads_the_same_after_any_other(case: Case) -> None:
+    """What a reader keeps of one answer for the next makes no difference to what the next one says."""
+    before = [
+        PLAIN,
+        case.data,
+        PLAIN + b"\r\n",
+        b"\r\n" + PLAIN,
+        answer(b"Content-Length: 2", b"Set-GUID: a", body=b"ok"),
+    ]
+    readers = [reader for data in before if (reader := reader_after(data)) is not None]
+
+    assert {case.expected} == {read(case.data, head=case.head, reader=reader) for reader in readers}
+
+
+def test_an_answer_that_begins_as_the_one_before_is_read_to_its_own_end() -> None:
+    """A head that is known already says nothing of the body that follows, nor of what follows that."""
+    once = [b"12", b"1", b"123", b"12\r\n", b"\r\n"]
+    head = PLAIN.removesuffix(b"ok")
+    readers = [reader_after(PLAIN) for _ in once]
+    expected = [
+        (200, b"12", True),
+        Reason.CONNECTION_CLOSED,
+        (200, b"12", False),
+        (200, b"12", True),
+        (200, b"\r\n", True),
+    ]
+
+    assert expected == [read(head + body, reader=reader) for body, reader in zip(once, readers, strict=True)]
+
+
+def test_a_known_head_is_bound_by_the_limits_of_its_own_request() -> None:
+    """A head that one request may have is refused to another that allows less."""
+    data = answer(CL, b"Server: " + b"a" * 200, body=b"ok")
+    large, small = AnswerLimits(), AnswerLimits(headers=100)
+
+    assert [(200, b"ok", True), Reason.HEAD_TOO_LARGE] == [
+        read(data, limits=limits, reader=reader_after(data)) for limits in (large, small)
+    ]
+
+
+@pytest.mark.parametrize("name", ["Set-GUID", "Set-Cookie", "X-Subject-Token", "Location"])
+def test_no_credential_of_an_answer_is_kept_for_the_next(name: str) -> None:
+    """An idle connection keeps nothing of a head that may hold a secret, or belongs to one caller alone."""
+    canary = "canary-7f3a"
+    reader = reader_after(answer(CL, f"{name}: {canary}".encode(), body=b"ok"))
+    seen: dict[int, object] = {}
+    pending: list[object] = [reader]
+    while pending:
+        one = pending.pop()
+        if id(one) not in seen and not isinstance(one, type | ModuleType):
+            seen[id(one)] = one
+            pending += gc.get_referents(one)
+
+    texts = [one for one in seen.values() if isinstance(one, str | bytes)]
+    assert texts
+    assert [] == [one for one in texts if canary in (one if isinstance(one, str) else one.decode("latin-1"))]
+
+
 def test_a_line_break_that_comes_with_the_end_of_an_answer_is_read_over() -> None:
     """The one place where the cut matters: a line break in the same piece is grammar, a later one is rubbish."""
     assert [(200, b"ok", True), (200, b"ok", False)] == [read(PLAIN + b"\r\n"), read(PLAIN, b"\r\n")]
@@ -68,7 +129,7 @@ def heads_of(*cut: bytes) -> list[list[tuple[str, str]]]:
     reader.begin(bodiless=False, limits=AnswerLimits(), on_head=heads.append, on_data=lambda _: None)
     for piece in cut:
         reader.feed(piece)
-    return [head.headers for head in heads]
+    return [list(head.headers) for head in heads]
 
 
 def test_headers_come_in_order_with_names_in_lower_case_and_values_without_blanks_around() -> None:
@@ -110,13 +171,14 @@ def test_whatever_takes_the_body_may_refuse_it() -> None:
 
     reasons = []
     for take in (refuse, fail):
-        reader = Reader()
-        reader.begin(bodiless=False, limits=AnswerLimits(), on_head=lambda _: None, on_data=take)
-        with pytest.raises(Fault) as caught:
-            reader.feed(PLAIN)
-        reasons.append((caught.value.reason, reader.reusable))
+        for reader in (Reader(), reader_after(PLAIN)):
+            assert reader is not None
+            reader.begin(bodiless=False, limits=AnswerLimits(), on_head=lambda _: None, on_data=take)
+            with pytest.raises(Fault) as caught:
+                reader.feed(PLAIN)
+            reasons.append((caught.value.reason, reader.reusable))
 
-    assert [(Reason.BODY_TOO_LARGE, False), (Reason.INTERNAL, False)] == reasons
+    assert [*[(Reason.BODY_TOO_LARGE, False)] * 2, *[(Reason.INTERNAL, False)] * 2] == reasons
 
 
 @pytest.mark.parametrize(
@@ -164,6 +226,7 @@ def read_alike(number: int, mutations: list[Mutation], cuts: list[int], head: bo
     cut = outcome_of([data[start:end] for start, end in itertools.pairwise(places)], head)
 
     assert whole == cut or Reason.HEAD_TOO_LARGE in (whole, cut)
+    assert differs_after(CORPUS[number].data, data, head) == ""
 
 
 @given(*ARGUMENTS)
