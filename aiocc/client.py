@@ -114,7 +114,10 @@ class Client(Principals):
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Admit no more calls, let those on their way end within 5 seconds, close all connections. Idempotent.
+        """Admit no more calls, let those on their way end within 5 seconds, end the scopes, close all connections.
+
+        Open scopes of `sign_in` and `dial` sign out and drop, also where this is cancelled: for at most 5 seconds, as
+        when they are left. Their bodies are cancelled, and the scopes raise `ClientClosedError`. Idempotent.
 
         A view that `with_options` gave owns nothing: there it does nothing.
         """

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Hashable
-from types import TracebackType
-from typing import Final
+from typing import ClassVar, Final
 
 import anyio
 import anyio.abc
@@ -18,11 +17,11 @@ from aiocc.call.line import CallOptions
 from aiocc.delivery import Delivery
 from aiocc.endpoints.click_to_dial import ClickToDial, DialReceipt
 from aiocc.endpoints.dial_events import DialEvent, DropDial, GetDialEvents
-from aiocc.errors import AioccError, AuthenticationError, ClientClosedError, ConfigurationError
+from aiocc.errors import AioccError, AuthenticationError, ConfigurationError
 from aiocc.outcome import Outcome
 from aiocc.protocol.retry import RetryPolicy
 from aiocc.scopes.beginning import begin
-from aiocc.scopes.group import end_group, keep_notes, see_through
+from aiocc.scopes.holding import Holding
 from aiocc.scopes.listeners import BUFFER, Listener, Listeners, OnFull
 
 SETTLE_WITHIN: Final = 5.0
@@ -85,13 +84,15 @@ class DialledCall:
         return f"<DialledCall {'connected' if self.connected else 'not connected'}, {len(self._seen)} events>"
 
 
-class DialScope:
+class DialScope(Holding[DialledCall]):
     """`async with visitor.dial(...) as dialled`; see `Visitor.dial`."""
+
+    leftover: ClassVar[str] = "the call may still occupy an agent"
 
     def __init__(
         self, desk: Desk, request: ClickToDial, strategy: Strategy, options: CallOptions, *, poll_pause: float
     ) -> None:
-        self._desk = desk
+        super().__init__(desk)
         self._request = request
         self._inner = strategy
         self._strategy = Sticky(strategy)
@@ -100,38 +101,7 @@ class DialScope:
         self._poll_options = evolve(options, retry=RetryPolicy(max_attempts=1))
         self._keys: set[Hashable] = set()
         self._unheard = False  # told that its events are refused
-        self._group: anyio.abc.TaskGroup | None = None
         self._call = DialledCall()
-
-    async def __aenter__(self) -> DialledCall:
-        if not self._desk.taken.isdisjoint(self._names()):
-            raise ConfigurationError("this visitor is dialling already: one call at a time for each token")
-        self._take()
-        try:
-            await self._create()
-            self._take()  # the token may be another one now, or have come only for this
-            self._group = anyio.create_task_group()
-            await self._group.__aenter__()
-        except BaseException:
-            self._desk.taken -= self._keys
-            raise
-        self._group.start_soon(self._poll)
-        return self._call
-
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        assert self._group is not None
-        try:
-            await end_group(self._group, exc)
-        finally:
-            self._call._listeners.end()
-            try:
-                failure = await self._undo(exc)
-            finally:
-                self._desk.taken -= self._keys
-        if failure is not None and exc is None:
-            raise failure
 
     def _names(self) -> set[Hashable]:
         """Give by what this visitor is known: its strategy, and the token that it has, if it has one."""
@@ -139,9 +109,23 @@ class DialScope:
         return {("dial", id(self._inner)), *([("dial", held.secret)] if held is not None else [])}
 
     def _take(self) -> None:
+        if not self._desk.taken.isdisjoint(self._names()):
+            raise ConfigurationError("this visitor is dialling already: one call at a time for each token")
+        self._take_names()
+
+    def _take_names(self) -> None:
         names = self._names() - self._desk.taken
         self._keys |= names
         self._desk.taken |= names
+
+    def _leave(self) -> None:
+        super()._leave()
+        self._desk.taken -= self._keys
+
+    async def _hold(self) -> DialledCall:
+        await self._create()
+        self._take_names()  # the token may be another one now, or have come only for this
+        return self._call
 
     async def _create(self) -> None:
         """Create the call; what was begun is dropped where the scope is cancelled meanwhile.
@@ -207,42 +191,20 @@ class DialScope:
         self._call._hear(outcome.result)
         return True
 
-    async def _poll(self) -> None:
-        try:
-            while True:
-                if not await self._ask():
-                    await anyio.sleep(self._pause)
-        except ClientClosedError:
-            self._call._listeners.end()  # inside the scope: the drop will say so
+    async def _poll(self, _: DialledCall, /) -> None:
+        while True:
+            if not await self._ask():
+                await anyio.sleep(self._pause)
 
-    async def _undo(self, exc: BaseException | None) -> AioccError | None:
-        """Drop the call, whatever cancels the caller meanwhile; what goes wrong is a note on its exception too.
+    def _end_events(self) -> None:
+        self._call._listeners.end()
 
-        Args:
-            exc: What the call is dropped for; a cancellation that comes now takes its place.
-        """
-        failure: AioccError | None = None
-
-        async def drop() -> None:
-            nonlocal failure
-            failure = await self._drop()
-
-        try:
-            await see_through(drop)
-        except anyio.get_cancelled_exc_class() as stop:
-            keep_notes(exc, stop)
-            exc = stop
-            raise
-        finally:
-            if failure is not None and exc is not None:
-                exc.add_note(f"aiocc: the call may still occupy an agent: {failure}")
-        return failure
-
-    async def _drop(self) -> AioccError | None:
+    async def _give_back(self) -> AioccError | None:
         """Drop the call; gives what went wrong, for an agent may be left occupied then."""
+        options = evolve(self._options, deadline=DROP_WITHIN)
         try:
-            outcome = await self._desk.perform(DropDial(), self._strategy, evolve(self._options, deadline=DROP_WITHIN))
-        except AioccError as error:  # the client was closed inside the scope
+            outcome = await self._desk.perform_last(DropDial(), self._strategy, options)
+        except AioccError as error:  # the client was closed in another event loop
             return error
         if outcome.error is not None:
             log.warning("drop_dial %s: the call may still occupy an agent: %s", outcome.call_id, outcome.error.reason)

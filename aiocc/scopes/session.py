@@ -6,8 +6,7 @@ import logging
 import random
 from collections.abc import Callable
 from contextlib import suppress
-from types import TracebackType
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 import anyio
 import anyio.abc
@@ -16,17 +15,19 @@ from attrs import asdict, evolve
 from aiocc.auth.agent_guid import SIGNED_OUT_CODES, AgentGuid, PollingGuid, SigningIn
 from aiocc.call.desk import Desk
 from aiocc.call.line import CallOptions
+from aiocc.call.shield import see_through
 from aiocc.delivery import Delivery
 from aiocc.endpoints.agent_events import READ, AgentEvent, PollAgentEvents
 from aiocc.endpoints.sign_in import ForceSignIn, SignedIn, SignedOut, SignIn, SignOut
-from aiocc.errors import AioccError, CallError, ClientClosedError, ConfigurationError
+from aiocc.errors import CallError, ClientClosedError, ConfigurationError
 from aiocc.outcome import Outcome
 from aiocc.protocol.checks import is_seconds, kind, refuse
 from aiocc.protocol.limits import Timeouts
 from aiocc.protocol.retry import RetryPolicy
 from aiocc.scopes.beginning import Begun, begin
 from aiocc.scopes.callers import Agent
-from aiocc.scopes.group import end_group, keep_notes, see_through
+from aiocc.scopes.group import keep_notes
+from aiocc.scopes.holding import Holding
 from aiocc.scopes.listeners import BUFFER, Listener, Listeners, OnFull
 from aiocc.secret import Secret
 
@@ -113,8 +114,10 @@ def check_sign_in(force: object, on_lost: object, poll_pause: object) -> None:
         refuse("poll_pause", f"two numbers of seconds, from and to, at most {LONGEST_POLL_PAUSE:g}", kind(poll_pause))
 
 
-class SignInScope:
+class SignInScope(Holding[AgentSession]):
     """`async with client.sign_in(...) as agent`; see there."""
+
+    leftover: ClassVar[str] = "the agent may still be signed in"
 
     def __init__(
         self,
@@ -129,8 +132,9 @@ class SignInScope:
         poll_pause: tuple[float, float],
         timeouts: Timeouts,
     ) -> None:
-        self._desk = desk
+        super().__init__(desk)
         self._request = request
+        self._key = ("agent", request.agent_id)
         self._cell = cell
         self._forget = forget
         self._options = options
@@ -144,42 +148,30 @@ class SignInScope:
         self._poll_options = evolve(options, deadline=longest, retry=RetryPolicy(max_attempts=1))
         self._session: AgentSession | None = None
         self._strategy: PollingGuid | None = None
-        self._group: anyio.abc.TaskGroup | None = None
-        self._lost: AioccError | None = None
+        self._lost = False  # the gateway has ended the session
 
-    async def __aenter__(self) -> AgentSession:
-        key = ("agent", self._request.agent_id)
-        if key in self._desk.taken:
+    def _take(self) -> None:
+        if self._key in self._desk.taken:
             raise ConfigurationError(f"agent {self._request.agent_id} is signed in by this client already")
-        self._desk.taken.add(key)
-        try:
-            session = self._session = await self._sign_in(self._force)
-            self._group = anyio.create_task_group()
-            await self._group.__aenter__()
-        except BaseException:
-            self._desk.taken.discard(key)
-            raise
-        self._group.start_soon(self._poll, session)
-        return session
+        self._desk.taken.add(self._key)
 
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> bool:
-        assert self._group is not None
-        assert self._session is not None
-        ended_by_us = False
-        try:
-            ended_by_us = await end_group(self._group, exc)
-        finally:
+    def _leave(self) -> None:
+        super()._leave()
+        self._desk.taken.discard(self._key)
+
+    async def _hold(self) -> AgentSession:
+        self._lost = False
+        self._session = await self._sign_in(self._force)
+        return self._session
+
+    def _end_events(self) -> None:
+        if self._session is not None:
             self._session._listeners.end()
+
+    async def _give_back(self) -> None:
+        if self._session is not None:
             self._session._strategy.polled = False
-            try:
-                await see_through(self._sign_out)
-            finally:
-                self._desk.taken.discard(("agent", self._request.agent_id))
-        if ended_by_us and self._lost is not None:
-            raise self._lost
-        return ended_by_us
+        await self._sign_out()
 
     async def _sign_in(self, force: Force) -> AgentSession:
         """Sign in; what was begun is undone where the scope is cancelled meanwhile.
@@ -201,7 +193,7 @@ class SignInScope:
                 session.signed_in = outcome.result or SignedIn()
                 return session
             # Also where no more than the head of its answer came: the GUID is in there.
-            settled = await self._undo(begun) or settled
+            settled = await self._undo_sign_in(begun) or settled
         if begun.stop is not None:
             if outcome is not None and outcome.error is not None and not settled:
                 begun.stop.add_note(f"aiocc: {outcome.error}")
@@ -216,7 +208,7 @@ class SignInScope:
             "the gateway signed the agent in and gave no GUID (Set-GUID): the session is of no use"
         )
 
-    async def _undo(self, begun: Begun[SignedIn]) -> bool:
+    async def _undo_sign_in(self, begun: Begun[SignedIn]) -> bool:
         """Sign out at once; says whether the agent surely is."""
         signed_out: list[bool] = []
 
@@ -233,16 +225,18 @@ class SignInScope:
     def _forced(self) -> SignIn:
         return ForceSignIn(**asdict(self._request, recurse=False))
 
-    async def _poll(self, session: AgentSession) -> None:
+    async def _poll(self, session: AgentSession, /) -> None:
         """Poll until the scope ends, or the session is lost."""
+        try:
+            await self._poll_on(session)
+        finally:
+            session._strategy.polled = False
+
+    async def _poll_on(self, session: AgentSession) -> None:
         refused = failed = 0
         answered = anyio.current_time()
         while True:
-            try:
-                outcome = await self._ask(session)
-            except ClientClosedError as closed:  # inside the scope
-                self._lose(session, closed)
-                return
+            outcome = await self._ask(session)
             if outcome.delivery is Delivery.ACCEPTED:
                 refused = failed = 0
                 answered = anyio.current_time()
@@ -278,14 +272,9 @@ class SignInScope:
                 session.signed_in = again.signed_in
                 log.warning("agent %d was signed out, and has been signed in again", session.agent_id)
                 return True
-        self._lose(session, error)
+        self._lost = True
+        self._end_body(error)
         return False
-
-    def _lose(self, session: AgentSession, error: AioccError) -> None:
-        self._lost = error
-        session._strategy.polled = False
-        assert self._group is not None
-        self._group.cancel_scope.cancel()
 
     async def _sign_out(self) -> bool:
         """Sign out, unless the session was lost; what cannot be done is said in the log, for nobody can mend it.
@@ -294,11 +283,11 @@ class SignInScope:
             Whether the gateway has confirmed that nobody is signed in by this session.
         """
         outcome: Outcome[SignedOut] | None = None
-        if self._lost is None and not self._desk.closed:
+        if not self._lost:
             request = SignOut(agent_id=self._request.agent_id)
             options = evolve(self._options, deadline=SIGN_OUT_WITHIN)
-            with anyio.move_on_after(SIGN_OUT_WITHIN), suppress(ConfigurationError):
-                outcome = await self._desk.perform(request, self._strategy, options)
+            with anyio.move_on_after(SIGN_OUT_WITHIN), suppress(ConfigurationError, ClientClosedError):
+                outcome = await self._desk.perform_last(request, self._strategy, options)
             error = outcome.error if outcome is not None else None
             if outcome is None or (error is not None and error.code not in SIGNED_OUT):
                 log.warning(

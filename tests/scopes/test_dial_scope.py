@@ -11,7 +11,6 @@ import pytest
 
 from aiocc import (
     Client,
-    ClientClosedError,
     ConfigurationError,
     DeliveryUnknownError,
     InvalidRequestError,
@@ -293,21 +292,3 @@ def test_event_ids_are_read_as_numbers_or_text(data: dict[str, object], found: i
     event = dial_event(data)
 
     assert found == (None if event is None else event.event_id)
-
-
-@pytest.mark.parametrize("mine", [None, KeyError("mine")], ids=["plain", "with an error"])
-async def test_a_client_closed_inside_a_call_hides_no_error(aicc: Simulator, mine: Exception | None) -> None:
-    """The drop cannot go any more: a body's own exception leaves with a note that says so; without one, that raises."""
-    client = Client.from_env(aicc.environment)
-
-    async def body() -> None:
-        async with client.dial(VOICE, poll_pause=BRISK):
-            await client.aclose()
-            if mine is not None:
-                raise mine
-
-    with pytest.raises(ClientClosedError if mine is None else KeyError) as caught:
-        await body()
-
-    notes = getattr(caught.value, "__notes__", [])
-    assert (mine is not None) == any("may still occupy an agent: this client is closed" in note for note in notes)

@@ -10,10 +10,10 @@ from typing import Literal
 
 import anyio
 
+from aiocc.call.shield import see_through
 from aiocc.delivery import Delivery
 from aiocc.errors import JournalError
 from aiocc.protocol.checks import kind, refuse
-from aiocc.scopes.group import see_through
 from aiocc.scopes.notes.journal_account import Claim, Settle, folded
 from aiocc.scopes.notes.journal_file import JournalFile
 from aiocc.scopes.notes.journal_writer import Writer
