@@ -10,7 +10,8 @@ import typer
 from aiocc.cli import exits
 from aiocc.cli.doctor.command import doctor
 from aiocc.cli.explain import explain
-from aiocc.cli.fan_out import notes
+from aiocc.cli.fan_out import fan_out
+from aiocc.cli.notes import notes
 from aiocc.cli.operations import call, codes, message, note
 from aiocc.cli.options import Config, Profile
 from aiocc.cli.output import Form
@@ -25,6 +26,7 @@ app: typer.Typer = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
+note.command("fan-out", epilog=exits.HELP)(fan_out)
 app.add_typer(message, name="message")
 app.add_typer(call, name="call")
 app.add_typer(note, name="note")

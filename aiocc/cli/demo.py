@@ -11,6 +11,7 @@ from attrs import define, field
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from aiocc.cli.output import count
 from aiocc.cli.running import until_stopped
 from aiocc.client import Client
 from aiocc.delivery import Delivery
@@ -47,15 +48,15 @@ class Demo:
         sim = self.simulator
         await self._perform(
             client, LeaveMessage(phone_no="123456", content="please call back"),
-            lambda: f"{len(sim.messages)} message left", "1 message left",
+            lambda: f"{count(len(sim.messages), 'message')} left", "1 message left",
         )  # fmt: skip
         await self._perform(
             client, ClickToDial(MediaAbility.VOICE),
-            lambda: f"{len(sim.dials)} click-to-dial call", "1 click-to-dial call",
+            lambda: count(len(sim.dials), "click-to-dial call"), "1 click-to-dial call",
         )  # fmt: skip
         await self._perform(
             client, SendNote([31002, 31003], "hello"),
-            lambda: f"{sum(len(sim.inbox(one)) for one in (31002, 31003))} notes in inboxes", "2 notes in inboxes",
+            lambda: f"{count(len(sim.inbox(31002) + sim.inbox(31003)), 'note')} in inboxes", "2 notes in inboxes",
         )  # fmt: skip
         await self._perform(
             client, QueryObsResultCodes(vdn_id=1),
@@ -64,7 +65,7 @@ class Demo:
         )  # fmt: skip
         await self._perform(
             client, CreateCall(called="88884432", caller_present="95599", call_data="demo-1"),
-            lambda: f"{sim.calls_placed} call placed", "1 call placed",
+            lambda: f"{count(sim.calls_placed, 'call')} placed", "1 call placed",
         )  # fmt: skip
 
     async def _perform(self, client: Client, request: Request[T], ledger: Callable[[], str], expected: str) -> None:
@@ -81,24 +82,25 @@ class Demo:
         self.console.print(f"  came back   {outcome.delivery}: {came}", highlight=False, markup=False, soft_wrap=True)
         self._compare(f"{found}", agree, shown.operation)
 
-    async def _fan_out(self, client: Client, count: int) -> None:
+    async def _fan_out(self, client: Client, total: int) -> None:
         before = len(self.simulator.notes)
-        receivers = [FIRST_RECEIVER + number % RECEIVERS for number in range(count)]
+        receivers = [FIRST_RECEIVER + number % RECEIVERS for number in range(total)]
         notes = [Note([receiver], f"note {number}") for number, receiver in enumerate(receivers)]
-        self.console.print(f"[bold]fan-out[/]  {count} notes to {len(set(receivers))} agents, 16 at once")
+        agents = count(len(set(receivers)), "agent")
+        self.console.print(f"[bold]fan-out[/]  {count(total, 'note')} to {agents}, 16 at once", highlight=False)
         started = time.perf_counter()
-        with _progress(self.console, count) as told:
+        with _progress(self.console, total) as told:
             report = await client.agent().send_notes(notes, concurrency=16, on_progress=told)
         took = time.perf_counter() - started
         arrived = len(self.simulator.notes) - before
         contents = {note.content for receiver in set(receivers) for note in self.simulator.inbox(receiver)}
         missing = sum(note.content not in contents for note in notes)
-        by_delivery = ", ".join(f"{count} {delivery}" for delivery, count in report.receivers.items())
+        by_delivery = ", ".join(f"{count(number, 'note')} {delivery}" for delivery, number in report.receivers.items())
         self.console.print(
-            f"  came back   {by_delivery} in {took:.1f} s ({count / took:,.0f} notes/s)", highlight=False
+            f"  came back   {by_delivery} in {took:.1f} s ({total / took:,.0f} notes a second)", highlight=False
         )
-        agree = report.accepted == arrived == count and not missing
-        self._compare(f"{arrived} notes in inboxes, {missing} missing", agree, "fan-out")
+        agree = report.accepted == arrived == total and not missing
+        self._compare(f"{count(arrived, 'note')} in inboxes, {missing:,} missing", agree, "fan-out")
 
     def _compare(self, found: str, agree: bool, name: str) -> None:
         verdict = "[green]agrees[/]" if agree else "[red]DISAGREES[/]"
@@ -131,11 +133,17 @@ def _progress(console: Console, total: int) -> Iterator[Callable[[Report], None]
 
         def line(report: Report) -> None:
             if report.requests % step == 0 or report.requests == total:
-                console.print(f"  {report.requests} of {total} sent", highlight=False)
+                console.print(f"  {report.requests:,} of {count(total, 'note')} sent", highlight=False)
 
         yield line
         return
-    columns = (TextColumn("  sending    "), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("  sending    "),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("notes"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("", total=total)
         yield lambda report: progress.update(task, completed=report.requests)

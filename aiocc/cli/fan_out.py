@@ -1,40 +1,33 @@
-"""The commands for many notes: the fan-out, and its journal."""
+"""The command for many notes: the fan-out."""
 
 from __future__ import annotations
 
-import sys
+import shlex
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 import typer
-from attrs import asdict
 
 from aiocc.cli import exits
-from aiocc.cli.operations import note
-from aiocc.cli.options import AsCsv, AsJson, DryRun, Force, ForceSignIn, source_of
-from aiocc.cli.output import Form, complain, form_of, show_one, show_rows
+from aiocc.cli.options import AsJson, DryRun, Force, ForceSignIn, source_of
+from aiocc.cli.output import Form, complain, count, counts_of, form_of, show_one
 from aiocc.cli.progress import progress
-from aiocc.cli.queued import check_queue, watch
+from aiocc.cli.queue import QueueUrl
+from aiocc.cli.queued import NO_DURABLE, check_queue, watch
 from aiocc.cli.running import guarded, with_client
 from aiocc.cli.scopes import naming_force
-from aiocc.cli.settings import Source
 from aiocc.cli.table import Table, read_table
 from aiocc.client import Client
 from aiocc.delivery import Delivery
-from aiocc.errors import JournalError
 from aiocc.protocol.pace import Rate
 from aiocc.scopes.notes import Report
 
-if TYPE_CHECKING:
-    from aiocc.scopes.notes.journal_status import JournalStatus
-
 COLUMNS: Final = "CSV: a column 'to' (an agent, or several with blanks between), and 'content' and 'key' where wanted."
 
-notes: typer.Typer = typer.Typer(no_args_is_help=True, help="Journals of fan-outs.")
 
-
-@note.command("fan-out", epilog=exits.HELP)
 def fan_out(
     context: typer.Context,
     to: Annotated[Path, typer.Option("--to", help=COLUMNS)],
@@ -52,12 +45,13 @@ def fan_out(
         bool, typer.Option("--sign-in", help="Sign the agent in for the run, and out after it.")
     ] = False,
     force: Force = ForceSignIn.NEVER,
-    queue: Annotated[
-        str | None, typer.Option("--queue", help="With --job: the redis:// URL of the queue; else AIOCC_QUEUE_URL.")
-    ] = None,
+    queue: QueueUrl = None,
     job: Annotated[
         str | None, typer.Option(help="Let a queue's workers send; a job of this name is continued.")
     ] = None,
+    no_durable: Annotated[
+        bool, typer.Option(NO_DURABLE, help="Take a Redis that may forget: what it forgets could be sent twice.")
+    ] = False,
     as_json: AsJson = False,
     dry_run: DryRun = False,
 ) -> None:
@@ -77,12 +71,17 @@ def fan_out(
     requests = sum(-(-len(one.to) // 100) for one in table.notes)
     if dry_run:
         receivers = sum(len(one.to) for one in table.notes)
-        show_one({"notes": len(table.notes), "requests": requests, "receivers": receivers, "sent": 0}, form)
+        shown = {"notes": len(table.notes), "requests": requests, "receivers": receivers, "sent": 0}
+        show_one(shown if form is Form.JSON else {**shown, "sent": "nothing"}, form)
         return
 
     pace = Rate(rate) if rate is not None else None
     if job is not None:
-        raise typer.Exit(_over_queue(source_of(context), queue, job, table, pace, resend=resend_unknown, form=form))
+        over = partial(
+            watch, source_of(context), queue, job, table.notes, pace,
+            resend_unknown=resend_unknown, durable=not no_durable,
+        )  # fmt: skip
+        raise typer.Exit(_over_queue(over, job, requests, form))
 
     async def work(client: Client) -> int:
         if sign_in:
@@ -102,7 +101,7 @@ def fan_out(
             finally:
                 bar.close()  # before anything is written where it stood
                 if run.report.notes:  # else nothing was begun, and the error says why
-                    _show(run.report, form, again=journal is not None)
+                    _show(run.report, form, kept=None if journal is None else shlex.quote(str(journal)))
                     if not run.report.complete:
                         complain(f"aiocc: {_how_to_go_on(journal)}")
         return exits.of_many(run.report.receivers)
@@ -110,18 +109,16 @@ def fan_out(
     with_client(source_of(context), ("sign-in",) if sign_in else ("guid",), form, work)
 
 
-def _over_queue(
-    source: Source, url: str | None, job: str, table: Table, rate: Rate | None, *, resend: bool, form: Form
-) -> int:
+def _over_queue(over: Callable[..., Report], job: str, requests: int, form: Form) -> int:
     """Submit to workers and watch them; the report and the exit code are those of a run of this process."""
     told: list[str] = []
 
     def work() -> int:
-        with progress(sum(-(-len(one.to) // 100) for one in table.notes)) as on_progress:
-            report = watch(
-                source, url, job, table.notes, rate, resend_unknown=resend, on_progress=on_progress, told=told
-            )
-        _show(report, form, again=True)
+        with progress(requests) as on_progress:
+            report = over(on_progress=on_progress, told=told)
+        _show(report, form, kept=f"--job {shlex.quote(job)}")
+        if not report.complete:
+            complain(f"aiocc: the job {job!r} was cancelled; `aiocc notes resume {shlex.quote(job)}` goes on with it")
         return exits.of_many(report.receivers)
 
     return guarded(work, form, told)
@@ -130,7 +127,8 @@ def _over_queue(
 def _how_to_go_on(journal: Path | None) -> str:
     if journal is None:
         return "there is no --journal to go on from: who has the note, and who may have it, is what stands above"
-    return f"the same command goes on from {journal}; `aiocc notes status --unsettled {journal}` names what is unknown"
+    kept = shlex.quote(str(journal))
+    return f"the same command goes on from {journal}; `aiocc notes status --unsettled {kept}` names what is unknown"
 
 
 def _check(table: Table, file: Path, content: str | None, *, skip: bool) -> int:
@@ -139,8 +137,9 @@ def _check(table: Table, file: Path, content: str | None, *, skip: bool) -> int:
     for wrong in table.wrong:
         complain(f"aiocc: {file}, {wrong}")
     if table.wrong and not skip:
+        rest = count(len(table.notes), "note")
         complain(
-            f"aiocc: bad rows: {len(table.wrong)}; nothing was sent, --skip-invalid sends the other {len(table.notes)}"
+            f"aiocc: {count(len(table.wrong), 'bad row')}; nothing was sent, --skip-invalid sends the rest: {rest}"
         )
         return exits.USAGE
     if not table.notes:
@@ -149,71 +148,17 @@ def _check(table: Table, file: Path, content: str | None, *, skip: bool) -> int:
     return exits.OK
 
 
-def _show(report: Report, form: Form, *, again: bool) -> None:
-    """Show how far a run has come; `again` says whether it can be continued, also with what is unknown."""
-    counts = {delivery.value: report.receivers.get(delivery, 0) for delivery in Delivery}
-    show_one(
-        {
-            "complete": report.complete,
-            "notes": report.notes,
-            "requests": report.requests,
-            "earlier": report.earlier,
-            **counts,
-        },
-        form,
-    )
+def _show(report: Report, form: Form, *, kept: str | None) -> None:
+    """Show how far a run has come; `kept` is what `aiocc notes status` is told where it can be continued."""
+    earlier = report.earlier if form is Form.JSON else count(report.earlier, "receiver")
+    facts = {"complete": report.complete, "notes": report.notes, "requests": report.requests, "earlier": earlier}
+    show_one({**facts, **counts_of(report.receivers, form)}, form)
     for outcome in report.unsettled[:100] if form is Form.TABLE else ():
         named = f" ({outcome.key})" if outcome.key else ""
         why = f": {outcome.reason}" if outcome.reason else ""
-        complain(f"aiocc: note {outcome.note}{named}, {len(outcome.to)} receivers, {outcome.delivery}{why}")
+        complain(f"aiocc: note {outcome.note}{named}, {count(len(outcome.to), 'receiver')}, {outcome.delivery}{why}")
     if form is Form.TABLE and len(report.unsettled) > 100:
-        complain(f"aiocc: and {len(report.unsettled) - 100} more; the journal has them all")
-    if again and report.complete and report.receivers.get(Delivery.UNKNOWN):
+        more = f"{count(len(report.unsettled) - 100, 'request')} more"
+        complain(f"aiocc: and {more}" + (f"; `aiocc notes status --unsettled {kept}` names all" if kept else ""))
+    if kept and report.complete and report.receivers.get(Delivery.UNKNOWN):
         complain("aiocc: what is unknown is left alone; --resend-unknown sends it again, and it may arrive twice")
-
-
-@notes.command("status", epilog=exits.HELP)
-def status(
-    journal: Annotated[Path, typer.Argument(help="The journal's file; it may be in use.")],
-    unsettled: Annotated[bool, typer.Option("--unsettled", help="List the receivers that are not accepted.")] = False,
-    as_json: AsJson = False,
-    as_csv: AsCsv = False,
-) -> None:
-    """Say how far a fan-out has come, also while it runs; --csv and --json list every receiver."""
-    from aiocc.scopes.notes.journal_status import read_journal
-
-    form = form_of(as_json=as_json, as_csv=as_csv)
-
-    def work() -> int:
-        try:
-            found = read_journal(journal)
-        except JournalError as error:
-            complain(f"aiocc: {journal}: {error}")
-            return exits.CONFIGURATION
-        if form is Form.CSV:
-            found.write_csv(sys.stdout, unsettled=unsettled)
-        elif form is Form.JSON:
-            found.write_json_lines(sys.stdout, unsettled=unsettled)
-        else:
-            show_one(_summary(found), form)
-            if unsettled:
-                show_rows(
-                    map(asdict, found.rows(unsettled=True)), ("receiver", "note", "key", "delivery", "reason"), form
-                )
-        return exits.OK
-
-    raise typer.Exit(guarded(work, Form.TABLE, []))
-
-
-def _summary(status: JournalStatus) -> dict[str, Any]:
-    counts = {delivery.value: status.receivers.get(delivery, 0) for delivery in Delivery}
-    return {
-        "journal": str(status.path),
-        "runner": f"process {status.runner}" if status.runner is not None else "none",
-        "requests": status.requests,
-        "planned receivers": status.planned,
-        "on their way": status.on_their_way,
-        **counts,
-        "last change": status.at,
-        "damage": status.damage,
-    }

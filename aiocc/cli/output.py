@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aiocc.call.explain import Explanation
+from aiocc.delivery import Delivery
 from aiocc.errors import CallError
 
 
@@ -106,6 +107,19 @@ def show_explanation(explanation: Explanation, form: Form) -> None:
         show_one(plain(explanation), form)
     else:
         typer.echo(str(explanation))
+
+
+def count(number: int, noun: str) -> str:
+    """Say how many of what: `1 receiver`, `2 receivers`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def counts_of(receivers: Mapping[Delivery, int], form: Form) -> dict[str, Any]:
+    """Give how many receivers have got how far: numbers for a program, each with its noun for people."""
+    numbers = {delivery.value: receivers.get(delivery, 0) for delivery in Delivery}
+    if form is not Form.TABLE:
+        return numbers
+    return {name.replace("_", " "): count(number, "receiver") for name, number in numbers.items()}
 
 
 def complain(text: str) -> None:

@@ -10,7 +10,7 @@ from itertools import takewhile
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from aiocc.cli.output import complain
+from aiocc.cli.output import complain, count
 from aiocc.delivery import Delivery
 from aiocc.scopes.notes import NoteOutcome, Report
 
@@ -34,11 +34,12 @@ def progress(total: int) -> Iterator[Callable[[Report], None]]:
             now = time.monotonic()
             if now - last >= LINE_EVERY:
                 last = now
-                complain(f"aiocc: {report.requests} of {total} requests, {_counts(report)}")
+                complain(f"aiocc: {report.requests:,} of {count(total, 'request')}; {_counts(report)}")
 
         yield line
         return
-    columns = (BarColumn(), TextColumn("{task.completed}/{task.total}  {task.fields[said]}"), TimeRemainingColumn())
+    done = TextColumn("{task.completed}/{task.total} requests  {task.fields[said]}")
+    columns = (BarColumn(), done, TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=total, said="")
 
@@ -59,9 +60,10 @@ def progress(total: int) -> Iterator[Callable[[Report], None]]:
 def _counts(report: Report) -> str:
     """Say how many receivers have got how far; a report counts those on their way as unknown."""
     on_their_way = sum(len(outcome.to) for outcome in takewhile(_is_on_its_way, reversed(report.unsettled)))
-    counts = {delivery.value: count for delivery, count in report.receivers.items()}
+    counts = {delivery.value.replace("_", " "): number for delivery, number in report.receivers.items()}
     counts[Delivery.UNKNOWN.value] = report.receivers.get(Delivery.UNKNOWN, 0) - on_their_way
-    return ", ".join(f"{count} {said}" for said, count in {**counts, "on their way": on_their_way}.items() if count)
+    said = {**counts, "on their way": on_their_way}
+    return "receivers: " + (", ".join(f"{number:,} {what}" for what, number in said.items() if number) or "none yet")
 
 
 def _is_on_its_way(outcome: NoteOutcome) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import typer
 
+from aiocc.cli.output import count
 from aiocc.simulator import Simulator
 from aiocc.simulator.controls import NAMES
 from aiocc.simulator.faults import parse_fault
@@ -32,11 +33,12 @@ def run(*, host: str, tls: bool, faults: Sequence[str] = ()) -> None:
         )
         stop.wait()
         typer.echo(
-            f"# {len(simulator.requests)} requests: {simulator.calls_placed} calls, {len(simulator.dials)} "
-            f"click-to-dial calls, {len(simulator.messages)} messages, {len(simulator.notes)} notes"
+            f"# {count(len(simulator.requests), 'request')}: {count(simulator.calls_placed, 'call')}, "
+            f"{count(len(simulator.dials), 'click-to-dial call')}, {count(len(simulator.messages), 'message')}, "
+            f"{count(len(simulator.notes), 'note')} in inboxes"
         )
         for one in armed:
-            typer.echo(f"# {one.fault.name} struck {one.struck} times")
+            typer.echo(f"# {one.fault.name} struck {count(one.struck, 'time')}")
 
 
 def _endings() -> Iterator[signal.Signals]:

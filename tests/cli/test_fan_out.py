@@ -193,3 +193,37 @@ def test_what_is_unknown_says_how_it_is_sent_again(run: Run, aicc: Simulator, tm
     assert [(6, False), (6, True), (0, False)] == [
         (done.exit_code, "--resend-unknown" in done.stderr) for done in (alone, kept, again)
     ]
+
+
+@pytest.mark.parametrize(
+    ("count", "rows"),
+    [
+        (1, {"requests": "1", "accepted": "0 receivers", "rejected": "1 receiver"}),
+        (101, {"requests": "2", "accepted": "1 receiver", "rejected": "100 receivers"}),
+    ],
+)
+def test_each_number_has_its_noun(run: Run, aicc: Simulator, receivers: str, count: int, rows: dict[str, str]) -> None:
+    """One receiver is no receivers, and receivers are not to be taken for requests or notes."""
+    Path(receivers).write_text(f"to,content\n{' '.join(str(31000 + number) for number in range(count))},hello\n")
+    aicc.answer_with("send_note", code="100-001")
+
+    done = run("note", "fan-out", "--to", receivers, "--concurrency", "1")
+    shown = {line[:8].strip(): line[8:].strip() for line in done.stdout.splitlines()}
+
+    assert {"notes": "1", **rows} == {name: shown[name] for name in ("notes", *rows)}
+    assert f"note 0, {rows['rejected']}, rejected: " in done.stderr
+
+
+def test_bad_rows_are_counted_with_their_noun(run: Run, table: Path, tmp_path: Path) -> None:
+    """What is wrong and what is left are told for one and for many."""
+    one = tmp_path / "one.csv"
+    one.write_text("to,content\n31002,good\n12,bad\n")
+
+    assert (
+        "1 bad row; nothing was sent, --skip-invalid sends the rest: 1 note\n"
+        in run("note", "fan-out", "--to", str(one)).stderr
+    )
+    assert (
+        "5 bad rows; nothing was sent, --skip-invalid sends the rest: 3 notes\n"
+        in run("note", "fan-out", "--to", str(table)).stderr
+    )

@@ -98,6 +98,8 @@ def test_a_fan_out_over_a_queue_reports_as_one_without(
         (["--job", "shifts", "--sign-in"], "--sign-in"),
         (["--queue", "redis://127.0.0.1:1/0", "--job", "shifts", "--journal", "run.db"], "--journal"),
         (["--queue", "redis://127.0.0.1:1/0", "--job", "shifts", "--concurrency", "2"], "--concurrency"),
+        (["--job", "shifts", "--force", "always"], "--force"),
+        (["--no-durable"], "with --job"),
     ],
 )
 def test_options_that_do_not_go_together_are_named(arguments: list[str], said: str, table: Path) -> None:

@@ -113,15 +113,18 @@ class RedisJobs:
         self._patience = patience
         self._unchecked = durable
 
-    async def check(self) -> None:
+    async def check(self, *, switch: str = "durable=False") -> None:
         """See, once, that Redis is durable.
+
+        Args:
+            switch: What this program's user says to do without, for the error.
 
         Raises:
             ConfigurationError: Redis could forget what it says it has done.
             RedisGoneError: No answer.
         """
         if self._unchecked:
-            await self._surely(self.server.check_durable)
+            await self._surely(self.server.check_durable, switch)
             self._unchecked = False
 
     async def begin(self, job: str, digest: str | None = None, rate: Rate | None = None) -> bool:

@@ -14,6 +14,10 @@ from aiocc.secret import Secret, conceal
 Keys = str | Secret | Sequence[str | Secret]
 
 
+class SealedError(ConfigurationError, ValueError):
+    """What Redis keeps was closed with another key, or is something else."""
+
+
 class Seal:
     """Closes text so that only who has a key can read it, under the name for which it was closed.
 
@@ -50,15 +54,15 @@ class Seal:
         """Read what `close` gave for this name.
 
         Raises:
-            ValueError: It is something else, or was closed with another key.
+            SealedError: It is something else, or was closed with another key.
         """
         try:
             plain = kept if self._fernet is None else self._fernet.decrypt(kept)
             found, text = json.loads(plain)
         except (InvalidToken, TypeError, ValueError):
-            raise ValueError("what is kept cannot be opened: another key?") from None
+            raise SealedError("what is kept cannot be opened: another key?") from None
         if found != name or not isinstance(text, str):
-            raise ValueError("what is kept belongs to another name")
+            raise SealedError("what is kept belongs to another name")
         return text
 
     def __repr__(self) -> str:

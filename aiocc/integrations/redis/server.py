@@ -125,8 +125,11 @@ class Server:
         with anyio.CancelScope(shield=True):
             await self.redis.connection_pool.disconnect(inuse_connections=False)
 
-    async def check_durable(self) -> None:
+    async def check_durable(self, switch: str = "durable=False") -> None:
         """See that what Redis says it did survives its end: AOF, written to disk before each answer; no eviction.
+
+        Args:
+            switch: What the caller's user says to do without, for the error.
 
         Raises:
             ConfigurationError: It is set otherwise, or does not say.
@@ -139,13 +142,13 @@ class Server:
             except RedisError as error:
                 raise ConfigurationError(
                     f"this Redis does not tell its {name} ({type(error).__name__}): see that it is {values[0]}, "
-                    "then give durable=False"
+                    f"then give {switch}"
                 ) from None
             found = {_text(key): _text(value) for key, value in answer.items()}.get(name)
             if found not in values:
                 raise ConfigurationError(
                     f"Redis has {name} {found}, and a ledger needs {values[0]}: what it forgets could be sent twice "
-                    "(durable=False takes that risk)"
+                    f"({switch} takes that risk)"
                 )
 
     async def aclose(self) -> None:

@@ -125,9 +125,15 @@ class NoteQueue(TaskiqMiddleware):
         await self.jobs.set_state(job, "paused")
 
     async def resume(self, job: str) -> None:
-        """Go on with a paused or cancelled job."""
+        """Go on with a paused or cancelled job.
+
+        Raises:
+            NoSuchJobError: There is no such job.
+            ConfigurationError: Its contents were sealed with another key; nothing was changed.
+        """
+        requests = await self.jobs.open_requests(job)
         await self.jobs.set_state(job, "open")
-        await self.ring(await self.jobs.open_requests(job))
+        await self.ring(requests)
 
     async def cancel(self, job: str) -> None:
         """Send nothing more of a job."""
