@@ -66,7 +66,7 @@ class Principals:
             agent_id: 101 to 999999; None for the one in the environment.
             guid: Of its session, where the client does not know it yet, or another one than it knows.
             cookies: Those that this session's sign-in set, by name; sent with the agent's requests alone.
-            on_guid: Told each new GUID that the gateway gives.
+            on_guid: Told each new GUID that the gateway gives; whatever it raises is logged, and harms no call.
 
         Raises:
             InvalidRequestError: The agent id is outside its limit.
@@ -158,7 +158,7 @@ class Principals:
                 answered 100-002), "always".
             on_lost: When the session is lost: "raise" cancels the body and raises `AgentSignedOutError`,
                 "sign_in_again" begins another one.
-            on_guid: Told each new GUID.
+            on_guid: Told each new GUID; whatever it raises is logged, and harms no session.
             poll_pause: Seconds between two polls, from and to; 0.2 to 0.5 as documented.
             settings: The other fields of `SignIn`.
 

@@ -40,8 +40,8 @@ class AgentGuid(Strategy):
         guid: As the sign-in gave it, with or without `JSESSIONID=` before it.
         cookies: Those that the sign-in's answer set, by name: sent with each request of this agent, as the
             vendor's own clients do, so that a load balancer finds the agent's gateway. No answer changes them.
-        on_guid: Told each new GUID, so that the application can keep it; a plain function. What it raises is
-            logged and harms no call.
+        on_guid: Told each new GUID, so that the application can keep it; a plain function. Whatever it raises, a
+            cancellation or SystemExit too, is logged, and harms neither call nor session.
 
     Raises:
         ConfigurationError: The GUID or a cookie has characters that no header may carry.
@@ -140,7 +140,10 @@ class AgentGuid(Strategy):
     def _tell(self, on_guid: Callable[[str], object]) -> None:
         try:
             on_guid(self._held.secret.reveal())
-        except Exception as error:  # noqa: BLE001 - the application's own; its text may hold the GUID
+        except KeyboardInterrupt:  # the user's, and none of the callback's
+            raise
+        except BaseException as error:  # noqa: BLE001 - a cancellation too: it is nobody's, for nothing was awaited
+            # The application's own; its text may hold the GUID.
             log.error("on_guid raised %s; the new GUID is in use all the same", type(error).__name__)  # noqa: TRY400
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -222,22 +224,30 @@ def test_cookies_that_cannot_travel_are_refused(cookies: Any) -> None:
     assert [] == [shown for shown in [str(caught.value), *locals_shown] if "c4nary" in shown]
 
 
-async def test_on_guid_that_raises_harms_no_call(centre: Simulator, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("foreign", [False, True], ids=["pool", "httpx"])
+@pytest.mark.parametrize("raised", [LookupError, asyncio.CancelledError, SystemExit, GeneratorExit])
+async def test_on_guid_that_raises_harms_no_call(
+    centre: Simulator, caplog: pytest.LogCaptureFixture, raised: type[BaseException], foreign: bool
+) -> None:
     """What the application's callback raises is logged by its class, and the call and the GUID are what they are."""
 
     def raising(guid: str) -> None:
-        raise LookupError(guid)
+        raise raised(guid)
 
-    client = Client(gateway=Service(centre.url("gateway")))
+    caplog.set_level(logging.WARNING, "aiocc")
+    transport = httpx.AsyncHTTPTransport() if foreign else None
+    client = Client(gateway=Service(centre.url("gateway"), transport=transport))
     agent = client.agent(31010, guid=centre.sign_in(31010), on_guid=raising)
     fresh = centre.rotate_guid(31010)
     async with client:
         outcome = await agent.send(SendNote([31002], "first"))
         await agent.send_note([31002], "second")
+    if transport is not None:
+        await transport.aclose()
 
     assert (Delivery.ACCEPTED, fresh) == (outcome.delivery, sent_with(centre, "send_note", "guid")[-1])
-    assert ["on_guid raised LookupError; the new GUID is in use all the same"] == [
-        r.getMessage() for r in caplog.records
+    assert [f"on_guid raised {raised.__name__}; the new GUID is in use all the same"] == [
+        r.getMessage() for r in caplog.records if r.name == "aiocc"
     ]
     assert fresh not in caplog.text
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import itertools
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 from urllib.parse import quote
 
 import anyio
 import anyio.lowlevel
+import httpx
 import pytest
 
 from aiocc import (
@@ -119,6 +122,30 @@ async def test_the_guid_is_followed(aicc: Simulator, client: Client) -> None:
 
     assert {"0"} == set(bodies(aicc, "send_note"))
     assert 5 <= len(set(told))
+
+
+@pytest.mark.parametrize("raised", [LookupError, asyncio.CancelledError, SystemExit])
+async def test_on_guid_that_raises_ends_no_session(
+    aicc: Simulator, client: Client, caplog: pytest.LogCaptureFixture, raised: type[BaseException]
+) -> None:
+    """Over a transport of the application's own too: the polls go on, none of them is lost, and the log says it."""
+    aicc.configure(guid_interval=0.01, guid_grace=5.0)
+    told: list[str] = []
+
+    def raising(guid: str) -> None:
+        told.append(guid)
+        raise raised(guid)
+
+    async with httpx.AsyncHTTPTransport(verify=ssl.create_default_context(cafile=aicc.ca_file)) as transport:
+        foreign = Client.from_env(aicc.environment, transport=transport)
+        for one in (client, foreign):
+            told.clear()
+            async with one.sign_in(AGENT, **settings(aicc, on_guid=raising)) as agent:
+                await until(lambda: len(told) > 3)
+            assert 0 == agent.polls_lost
+        await foreign.aclose()
+
+    assert f"on_guid raised {raised.__name__}; the new GUID is in use all the same" in caplog.messages
 
 
 async def test_a_note_refused_for_its_guid_waits_for_the_next_one(aicc: Simulator, client: Client) -> None:
