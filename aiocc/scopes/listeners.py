@@ -21,7 +21,8 @@ class Listener(Generic[E]):
     """Events as they come: `async with agent.events() as events: async for event in events`.
 
     It hears what comes while it is open. One that is too slow loses events by its policy, and counts them; nobody else
-    waits for it. The iteration ends when the source has ended and everything was taken.
+    waits for it. The iteration ends when the source has ended, or the listener's own scope, and everything was taken.
+    Tasks that iterate one and the same listener share its events: each goes to one of them.
 
     Attributes:
         dropped: Events that this listener lost.
@@ -37,9 +38,11 @@ class Listener(Generic[E]):
         self._on_full = on_full
         self._events: deque[E] = deque()
         self._something = anyio.Event()
+        self._left = False
         self.dropped: int = 0
 
     async def __aenter__(self) -> Self:
+        self._left = False
         self._source.add(self)
         return self
 
@@ -47,6 +50,8 @@ class Listener(Generic[E]):
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._source.remove(self)
+        self._left = True
+        self.wake()
 
     def __aiter__(self) -> Self:
         return self
@@ -54,9 +59,10 @@ class Listener(Generic[E]):
     async def __anext__(self) -> E:
         """Give the next event."""
         while not self._events:
-            if self._source.ended:
+            if self._source.ended or self._left:
                 raise StopAsyncIteration
-            self._something = anyio.Event()
+            if self._something.is_set():  # else another task waits for it too
+                self._something = anyio.Event()
             await self._something.wait()
         return self._events.popleft()
 
@@ -71,7 +77,7 @@ class Listener(Generic[E]):
         self._something.set()
 
     def wake(self) -> None:
-        """The source has ended."""
+        """No more will come."""
         self._something.set()
 
 

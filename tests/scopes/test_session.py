@@ -27,6 +27,8 @@ from aiocc import (
     RejectedError,
     UnknownEvent,
 )
+from aiocc.endpoints.agent_events import AgentEvent
+from aiocc.scopes.listeners import Listener
 from aiocc.scopes.session import AgentSession
 from aiocc.simulator import Simulator
 from tests.campaigns.kernel import until
@@ -313,6 +315,52 @@ async def test_the_events_end_with_the_session(aicc: Simulator, client: Client) 
         found = [event async for event in events]
 
     assert ["the last"] == [event.text for event in found if isinstance(event, NoteReceived)]
+
+
+@pytest.mark.parametrize("at_once", [False, True], ids=["one by one", "at once"])
+async def test_tasks_that_share_a_listener_share_its_events(aicc: Simulator, client: Client, at_once: bool) -> None:
+    """Each event goes to one of them, exactly once; all of them end with the session."""
+    texts = [str(number) for number in range(6)]
+    heard: list[str] = []
+
+    async def share(events: Listener[AgentEvent]) -> None:
+        async for event in events:
+            if isinstance(event, NoteReceived):
+                heard.append(str(event.text))  # noqa: PERF401 - others look at it meanwhile
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as group, client.sign_in(AGENT, **settings(aicc)) as agent:
+            events = await agent.events().__aenter__()
+            for _ in range(3):
+                group.start_soon(share, events)
+            await anyio.wait_all_tasks_blocked()
+            for number, text in enumerate(texts, 1):
+                await client.agent().send_note([AGENT], text)
+                if not at_once:
+                    await until(lambda number=number: number == len(heard))
+            await until(lambda: len(texts) == len(heard))
+
+    assert (texts, 0) == (sorted(heard), events.dropped)
+
+
+async def test_a_listener_that_is_left_ends_for_all_who_share_it(aicc: Simulator, client: Client) -> None:
+    """Whoever iterates in another task has what came before, and then ends; the session goes on."""
+    ended: list[int] = []
+
+    async def share(events: Listener[AgentEvent]) -> None:
+        ended.append(len([event async for event in events]))
+
+    with anyio.fail_after(10):
+        async with (
+            client.sign_in(AGENT, **settings(aicc)) as agent,
+            anyio.create_task_group() as group,
+            agent.events() as events,
+        ):
+            group.start_soon(share, events)
+            group.start_soon(share, events)
+            await anyio.wait_all_tasks_blocked()
+
+    assert 2 == len(ended)
 
 
 async def test_the_body_s_own_error_leaves_as_it_is(aicc: Simulator, client: Client) -> None:
