@@ -20,8 +20,11 @@ from aiocc.scopes.session import AgentSession
 from aiocc.simulator import Simulator
 from tests.campaigns.kernel import sockets_to, until
 
+from .steps import cancel_at_each_await
+
 AGENT = 205
 LONG = 0.1
+BRISK = (0.001, 0.002)
 
 Scope = Callable[[Client, Simulator], AbstractAsyncContextManager[Any]]
 
@@ -38,7 +41,7 @@ async def client(aicc: Simulator) -> AsyncIterator[Client]:
 def sign_in(client: Client, aicc: Simulator) -> AbstractAsyncContextManager[Any]:
     """Sign an agent in."""
     password = aicc.environment["AIOCC_AGENT_PASSWORD"]
-    return client.sign_in(AGENT, password=password, phone="88880205", poll_pause=(0.001, 0.002))
+    return client.sign_in(AGENT, password=password, phone="88880205", poll_pause=BRISK)
 
 
 def dial(client: Client, _: Simulator) -> AbstractAsyncContextManager[Any]:
@@ -359,3 +362,62 @@ async def _leave_in_child(client: Client, opened: AbstractAsyncContextManager[An
 
 async def _left(opened: AbstractAsyncContextManager[Any]) -> None:
     await opened.__aexit__(None, None, None)
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+async def test_a_closing_cancelled_at_each_of_its_awaits_leaves_nothing_held(aicc: Simulator, scope: Scope) -> None:
+    """At the first await of a body that closes the client, at the second, and so on until its scope has ended."""
+    aicc.configure(poll_hold=0.05)
+    clients: list[Client] = []
+
+    async def whole() -> None:
+        client = Client.from_env(aicc.environment)
+        clients.append(client)
+        with suppress(ClientClosedError):
+            async with scope(client, aicc):
+                await client.aclose()
+                await anyio.sleep_forever()
+
+    def check() -> None:
+        assert 0 == held(aicc)
+        aicc.reset()
+        aicc.configure(poll_hold=0.05)
+
+    assert 2 < await cancel_at_each_await(whole, check)
+    for client in clients:
+        await client.aclose()
+
+
+async def test_a_session_that_is_being_regained_is_not_left_behind(aicc: Simulator) -> None:
+    """Closing at each turn of the loop after the session was lost, while it is signed in again: nobody stays."""
+    aicc.configure(poll_hold=0.05)
+    regained = False
+    for turn in itertools.count(step=3):
+        client = Client.from_env(aicc.environment)
+        async with anyio.create_task_group() as group:
+            inside = anyio.Event()
+
+            async def body(client: Client = client, inside: anyio.Event = inside) -> None:
+                password = aicc.environment["AIOCC_AGENT_PASSWORD"]
+                with suppress(ClientClosedError):
+                    async with client.sign_in(
+                        AGENT, password=password, phone="88880205", poll_pause=BRISK, on_lost="sign_in_again"
+                    ):
+                        inside.set()
+                        await anyio.sleep_forever()
+
+            group.start_soon(body)
+            await inside.wait()
+            aicc.sign_out(AGENT)
+            await until(lambda: codes(aicc, "agent_events").count("100-006") >= 15)
+            for _ in range(turn):
+                await anyio.lowlevel.checkpoint()
+            regained = len(codes(aicc, "sign_in")) > 1
+            await client.aclose()
+            assert () == aicc.agents_signed_in
+        aicc.reset()
+        aicc.configure(poll_hold=0.05)
+        if regained:
+            break
+
+    assert turn > 0
