@@ -19,6 +19,13 @@ class Agents:
         self.own: AgentSettings = AgentSettings()
         self._guids: dict[int, AgentGuid] = {}
 
+    def why_not(self, agent_id: int | None, name: str) -> str:
+        """Say why the environment cannot give the agent's id, password or phone."""
+        variable = f"AIOCC_AGENT_{name.removeprefix('agent_').upper()}"
+        if getattr(self.own, name) is None:
+            return f"{variable} is not set"
+        return f"{variable} is agent {self.own.agent_id}'s (AIOCC_AGENT_ID), not agent {agent_id}'s"
+
     def guid(self, agent_id: int, given: str | Secret | None = None, cookies: Cookies | None = None) -> AgentGuid:
         """Give where an agent's GUID is kept; one that is given now, and cookies, replace what was known.
 

@@ -19,6 +19,7 @@ from attrs import field, frozen
 from aiocc.auth import AkSk, AppKey, CookieToken
 from aiocc.errors import ConfigurationError
 from aiocc.options import Service
+from aiocc.protocol.checks import is_number
 from aiocc.secret import Secret, conceal
 from aiocc.transport.tls import TLS
 
@@ -46,6 +47,12 @@ class AgentSettings:
     guid: Secret | None = field(default=None)
     password: Secret | None = field(default=None)
     phone: str | None = field(default=None, repr=False)
+
+    def of(self, agent_id: object) -> AgentSettings:
+        """Give what may be used for an agent: nothing where the environment names another one."""
+        if self.agent_id is None or agent_id == self.agent_id or not is_number(agent_id):
+            return self
+        return AgentSettings()
 
 
 def url_variable(service: str) -> str:

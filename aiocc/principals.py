@@ -152,8 +152,8 @@ class Principals:
 
         Args:
             agent_id: 101 to 999999; None for `AIOCC_AGENT_ID`.
-            password: 1 to 32 characters; None for `AIOCC_AGENT_PASSWORD`.
-            phone: The agent's phone number, 1 to 24 characters; None for `AIOCC_AGENT_PHONE`.
+            password: 1 to 32 characters; None for `AIOCC_AGENT_PASSWORD`, unless `AIOCC_AGENT_ID` is another agent.
+            phone: The agent's phone number, 1 to 24 characters; None for `AIOCC_AGENT_PHONE`, likewise.
             force: Whether to end a session that this agent has already: "never", "if_signed_in" (once the gateway
                 answered 100-002), "always".
             on_lost: When the session is lost: "raise" cancels the body and raises `AgentSignedOutError`,
@@ -171,15 +171,13 @@ class Principals:
         See https://support.huaweicloud.com/api-ccfs-cec/cec_07_1202.html
         """
         service = self._services.of("gateway")
-        own = self._agents.own
-        agent_id = own.agent_id if agent_id is None else agent_id
+        agent_id = self._agents.own.agent_id if agent_id is None else agent_id
+        own = self._agents.own.of(agent_id)
         password = own.password if password is None else password
         phone = own.phone if phone is None else phone
-        given = {"AIOCC_AGENT_ID": agent_id, "AIOCC_AGENT_PASSWORD": password, "AIOCC_AGENT_PHONE": phone}
-        for variable, value in given.items():
+        for name, value in (("agent_id", agent_id), ("password", password), ("phone", phone)):
             if value is None:
-                name = variable.removeprefix("AIOCC_AGENT_").lower().replace("id", "agent_id")
-                raise ConfigurationError(f"{name} is not given, and {variable} is not set")
+                raise ConfigurationError(f"{name} is not given, and {self._agents.why_not(agent_id, name)}")
         check_sign_in(force, on_lost, poll_pause)
         request = SignIn(agent_id=agent_id, password=password, phone=phone, **settings)  # type: ignore[arg-type]  # checked by the model
 

@@ -16,6 +16,9 @@ from aiocc.integrations.redis import AgentKeeper, SharedSessions
 
 AGENT = 205
 PHONE = "88880205"
+OURS = {"AIOCC_AGENT_ID": str(AGENT)}
+"""So that the environment's password is that of this agent."""
+
 BRISK = (0.001, 0.002)
 LEADS = "has the session"
 STANDS_BY = "stands by"
@@ -25,7 +28,7 @@ async def keep(redis: str, seal: str, lease: str) -> None:
     """Keep the agent."""
     sessions = SharedSessions(redis, keys=seal)
     async with (
-        Client.from_env(os.environ) as client,
+        Client.from_env({**os.environ, **OURS}) as client,
         AgentKeeper(sessions, client, AGENT, phone=PHONE, lease=float(lease), poll_pause=BRISK) as keeper,
     ):
         told = ""

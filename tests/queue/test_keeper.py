@@ -24,7 +24,7 @@ from aiocc.secret import Secret
 from aiocc.simulator import Simulator
 from aiocc.transport.place import Place
 
-from .keeping import AGENT, BRISK, PHONE
+from .keeping import AGENT, BRISK, OURS, PHONE
 from .redis_server import RedisServer
 
 LEASE = 1.5
@@ -45,14 +45,14 @@ async def sessions(redis_url: str) -> AsyncIterator[SharedSessions]:
 async def client(aicc: Simulator) -> AsyncIterator[Client]:
     """Give a client of a gateway that holds polls for a moment only."""
     aicc.configure(poll_hold=0.05)
-    async with Client.from_env(aicc.environment) as made:
+    async with Client.from_env({**aicc.environment, **OURS}) as made:
         yield made
 
 
 @pytest.fixture
 async def standby(aicc: Simulator) -> AsyncIterator[Client]:
     """Give another keeper's client."""
-    async with Client.from_env(aicc.environment) as made:
+    async with Client.from_env({**aicc.environment, **OURS}) as made:
         yield made
 
 

@@ -14,7 +14,7 @@ from aiocc.integrations.taskiq.worker import Worker
 from aiocc.scopes.notes import NoteRequest
 from aiocc.simulator import Simulator
 
-from .keeping import AGENT, BRISK, PHONE
+from .keeping import AGENT, BRISK, OURS, PHONE
 
 SEAL = Fernet.generate_key().decode()
 JOB = "kept"
@@ -67,7 +67,7 @@ async def test_what_is_refused_for_a_lost_guid_is_sent_once_with_the_next_one(
     async with working(aicc, jobs, sessions, 2) as worker:
         for number in range(2):
             async with (
-                Client.from_env(aicc.environment) as client,
+                Client.from_env({**aicc.environment, **OURS}) as client,
                 AgentKeeper(sessions, client, AGENT, phone=PHONE, poll_pause=BRISK),
             ):
                 done.append(await worker.send(request(number)))

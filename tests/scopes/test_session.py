@@ -420,6 +420,26 @@ async def test_what_is_missing_is_named_with_its_variable(aicc: Simulator) -> No
     assert () == aicc.requests
 
 
+@pytest.mark.parametrize("given", ["password", "phone"])
+async def test_another_agent_s_settings_are_not_taken(aicc: Simulator, client: Client, given: str) -> None:
+    """What the environment says of agent 101 signs in nobody else; the error names the variable and both agents."""
+    missing = "phone" if given == "password" else "password"
+    with pytest.raises(ConfigurationError) as refused:
+        client.sign_in(AGENT, **{given: settings(aicc)[given]})
+
+    owner = f"AIOCC_AGENT_{missing.upper()} is agent 101's (AIOCC_AGENT_ID), not agent 205's"
+    assert f"{missing} is not given, and {owner}" == str(refused.value)
+    assert () == aicc.requests
+
+
+@pytest.mark.parametrize(("named", "wanted"), [("205", 205), ("205", None), ("", 205)])
+async def test_the_settings_of_this_agent_or_of_any_are_taken(aicc: Simulator, named: str, wanted: int | None) -> None:
+    """Where the environment names the agent that is asked for, or none, its password and phone serve."""
+    environment = {**aicc.environment, "AIOCC_AGENT_ID": named}
+    async with Client.from_env(environment) as client, client.sign_in(wanted, poll_pause=BRISK) as agent:
+        assert (205, (205,)) == (agent.agent_id, aicc.agents_signed_in)
+
+
 async def test_a_session_cancelled_at_each_turn_of_the_loop_leaves_nobody_signed_in(
     aicc: Simulator, client: Client
 ) -> None:

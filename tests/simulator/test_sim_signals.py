@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -46,10 +48,27 @@ signal.pause()
 }
 
 
-def begin(*command: str, temporary: Path) -> subprocess.Popen[str]:
+def hear_signals() -> None:
+    """Hear them also where this run was itself started to ignore one, by `nohup`."""
+    for name in ENDINGS:
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
+
+
+@contextmanager
+def begun(*command: str, temporary: Path) -> Iterator[subprocess.Popen[str]]:
     """Run a program whose temporary files have a place of their own."""
-    environ = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)}
-    return subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with subprocess.Popen(
+        command,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=hear_signals,  # noqa: PLW1509 - system calls alone, before anything else
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -57,7 +76,7 @@ def begin(*command: str, temporary: Path) -> subprocess.Popen[str]:
 def test_a_signal_leaves_no_folder(tmp_path: Path, program: str, ending: str) -> None:
     """The process ends by the signal, as it would without the simulator, and its CA file is gone."""
     code = f"import os, signal\nfrom aiocc.simulator import Simulator\n{program}"
-    with begin(sys.executable, "-W", "error", "-c", code, temporary=tmp_path) as process:
+    with begun(sys.executable, "-W", "error", "-c", code, temporary=tmp_path) as process:
         assert process.stdout is not None
         ca_file = Path(process.stdout.readline().strip())
         was_there = ca_file.exists()
@@ -71,7 +90,7 @@ def test_a_signal_leaves_no_folder(tmp_path: Path, program: str, ending: str) ->
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_the_command_ends_well(tmp_path: Path, ending: str) -> None:
     """`aiocc simulate` says what happened, ends with 0, and leaves nothing."""
-    with begin(sys.executable, "-W", "error", "-m", "aiocc", "simulate", temporary=tmp_path) as process:
+    with begun(sys.executable, "-W", "error", "-m", "aiocc", "simulate", temporary=tmp_path) as process:
         assert process.stdout is not None
         while not process.stdout.readline().startswith("#"):
             pass
@@ -87,7 +106,7 @@ def test_the_command_ends_well(tmp_path: Path, ending: str) -> None:
 def test_the_demo_that_is_interrupted(tmp_path: Path) -> None:
     """A supervisor ends `aiocc demo` as Ctrl-C does, with 130, and nothing is left of it."""
     command = (sys.executable, "-W", "error", "-m", "aiocc", "demo", "--notes", "100000")
-    with begin(*command, temporary=tmp_path) as process:
+    with begun(*command, temporary=tmp_path) as process:
         assert process.stdout is not None
         while "fan-out" not in process.stdout.readline():
             pass

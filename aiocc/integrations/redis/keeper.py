@@ -51,8 +51,8 @@ class AgentKeeper:
         sessions: Where the session is published; it stays the caller's to close, as does the client.
         client: Signs in and polls. Send with another one: this one's GUID is the keeper's.
         agent_id: 101 to 999999.
-        password: 1 to 32 characters; None for `AIOCC_AGENT_PASSWORD`.
-        phone: The agent's phone number, 1 to 24 characters; None for `AIOCC_AGENT_PHONE`.
+        password: 1 to 32 characters; None for `AIOCC_AGENT_PASSWORD`, unless `AIOCC_AGENT_ID` is another agent.
+        phone: The agent's phone number, 1 to 24 characters; None for `AIOCC_AGENT_PHONE`, likewise.
         lease: Seconds after which a keeper that says nothing is taken for dead.
         poll_pause: Seconds between two polls, from and to.
         settings: The other fields of `SignIn`.
