@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 import typer
 
+from aiocc.cli.output import complain
 from aiocc.cli.queue import check_url, tell_of_missing_key, with_queue
 from aiocc.cli.settings import Source, settings
 from aiocc.environment import agent_from
@@ -77,7 +79,13 @@ def watch(
         raise ConfigurationError("AIOCC_AGENT_ID is not set: workers are told who sends")
     tell_of_missing_key(variables)
 
+    state = "open"
+
     def tell(progress: Progress) -> None:
+        nonlocal state
+        if progress.state == "paused" != state:
+            complain(f"aiocc: the job {job!r} is paused; `aiocc notes resume {shlex.quote(job)}` goes on with it")
+        state = progress.state
         settled = sum(progress.settled.values())
         on_progress(
             Report(

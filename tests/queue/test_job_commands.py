@@ -126,11 +126,14 @@ def standing(redis_url: str, job: str) -> dict[str, Any]:
 
 
 def test_a_job_is_paused_and_goes_on(centre: Simulator, redis_url: str, table: Path) -> None:
-    """Of a paused job workers send nothing; once it is resumed they send all of it, each note once."""
+    """Who watches a paused job is told, and nothing of it is sent; once it is resumed all of it is, each note once."""
     centre.reset()
     with watching(redis_url, "spring", table) as watcher:
         until(lambda: standing(redis_url, "spring").get("notes") == 2)
         paused = command("pause", "spring", "--queue", redis_url, "--json")
+        assert watcher.stderr is not None
+        while "is paused; `aiocc notes resume spring`" not in watcher.stderr.readline():
+            assert watcher.poll() is None
         submit(redis_url, "summer")
         with working(centre, redis_url):
             until(lambda: standing(redis_url, "summer").get("complete") is True)
