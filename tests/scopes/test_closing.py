@@ -410,3 +410,23 @@ async def test_a_session_that_is_being_regained_is_not_left_behind(aicc: Simulat
         after = aicc.agents_signed_in
 
     assert ((), ["0", "0"]) == (after, codes(aicc, "sign_in"))
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize("scope", SCOPES)
+async def test_a_client_closed_in_another_loop_ends_the_scope_and_names_what_is_left(
+    aicc: Simulator, client: Client, caplog: pytest.LogCaptureFixture, scope: Scope
+) -> None:
+    """From there nothing here can be touched: the scope ends by itself, and says what it could not give back."""
+
+    async def body() -> None:
+        async with scope(client, aicc):
+            await anyio.to_thread.run_sync(lambda: anyio.run(client.aclose))
+            await anyio.sleep_forever()
+
+    with pytest.raises(ClientClosedError) as closed:
+        await body()
+
+    named = [*caplog.messages, *getattr(closed.value, "__notes__", [])]
+    assert (1, []) == (held(aicc), codes(aicc, UNDOING[scope]))
+    assert 1 == sum(LEFTOVER[scope] in text for text in named)
