@@ -430,3 +430,25 @@ async def test_a_client_closed_in_another_loop_ends_the_scope_and_names_what_is_
     named = [*caplog.messages, *getattr(closed.value, "__notes__", [])]
     assert (1, []) == (held(aicc), codes(aicc, UNDOING[scope]))
     assert 1 == sum(LEFTOVER[scope] in text for text in named)
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_a_scope_that_its_loop_never_left_holds_up_no_other_loop(aicc: Simulator) -> None:
+    """What that loop held is gone with it: the client signs the agent in again in the next one."""
+    aicc.configure(poll_hold=0.05)
+    client = Client.from_env(aicc.environment)
+    lost = asyncio.new_event_loop()
+    abandoned = sign_in(client, aicc)
+    lost.run_until_complete(abandoned.__aenter__())
+    for task in asyncio.all_tasks(lost):
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio's own switch: it ends on purpose
+    lost.close()
+    aicc.sign_out(AGENT)
+
+    async def again() -> None:
+        async with client, sign_in(client, aicc):
+            assert (AGENT,) == aicc.agents_signed_in
+
+    asyncio.run(again())
+
+    assert ((), ["0", "0"], ["0"]) == (aicc.agents_signed_in, codes(aicc, "sign_in"), codes(aicc, "sign_out"))
