@@ -22,7 +22,7 @@ def test_a_named_fault_strikes() -> None:
         told = process.stdout.read()
 
     assert [502, 415] == statuses
-    assert "bad_gateway struck 1 times" in told
+    assert "bad_gateway struck 1 time\n" in told
 
 
 def test_a_wrong_name_lists_all() -> None:
