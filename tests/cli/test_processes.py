@@ -84,6 +84,7 @@ def test_an_interrupted_fan_out_is_continued(aicc: Simulator, tmp_path: Path) ->
     assert (130, False) == (process.returncode, first["complete"])
     assert "Traceback" not in errors
     assert "the same command goes on" in errors
+    assert f"send_notes cancelled: of the receivers {first['accepted']} accepted" in errors
     assert first["accepted"] <= len(aicc.notes) <= first["accepted"] + first["unknown"]
     assert first["unknown"] <= 4
 

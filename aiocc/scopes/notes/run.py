@@ -276,7 +276,8 @@ class NoteRun:
             await self._beside.tell(outcome_of(request, sent))
 
     def _told(self) -> str:
-        return ", ".join(f"{count} {delivery}" for delivery, count in self._tally.receivers.items()) or "nothing sent"
+        counts = ", ".join(f"{count} {delivery}" for delivery, count in self._tally.receivers.items())
+        return f"of the receivers {counts}" if counts else "nothing sent"
 
 
 def _store(journal: JournalOption) -> Store | None:
