@@ -15,7 +15,7 @@ import anyio.lowlevel
 import pytest
 from cryptography.fernet import Fernet
 
-from aiocc import Client, ConfigurationError, InvalidRequestError
+from aiocc import Client, ClientClosedError, ConfigurationError, InvalidRequestError
 from aiocc.call.host import Host
 from aiocc.integrations.redis import AgentKeeper, SharedSessions
 from aiocc.integrations.redis.readers import SessionReader
@@ -270,6 +270,25 @@ async def test_a_gateway_that_gives_no_guid_ends_the_scope(
     with pytest.raises(ConfigurationError, match="gave no GUID"):
         async with keeper(sessions, client):
             await anyio.sleep(20)
+
+
+async def test_a_keeper_whose_client_is_closed_gives_up_the_lease(
+    aicc: Simulator, client: Client, sessions: SharedSessions
+) -> None:
+    """The agent is signed out, and the scope raises that the client was closed, in no group."""
+
+    async def keep() -> None:
+        async with keeper(sessions, client):
+            await published(sessions)
+            await client.aclose()
+            assert () == aicc.agents_signed_in
+            await anyio.sleep(20)
+
+    with pytest.raises(ClientClosedError):
+        await keep()
+    fence, _ = await sessions.lease(AGENT, "another", 1)
+
+    assert fence is not None
 
 
 async def test_a_cancelled_keeper_leaves_nobody_signed_in(

@@ -169,7 +169,7 @@ class AgentKeeper:
                 async with self._scope() as session:
                     self._session = session
                     await self._publish(session, fence)
-            except (CallError, ConfigurationError) as failed:
+            except AioccError as failed:
                 error = failed
             finally:
                 self._session = None
