@@ -71,21 +71,17 @@ class Channel:
         Raises:
             Fault: It is no answer; or nothing was asked for, which ends the connection.
         """
-        if self.tls is not None:
-            try:
-                data = self.tls.open(data)
-            except ssl.SSLError as error:
-                self.lost = True
-                raise self._tls_fault(error) from None
-            if self.tls.at_end:
-                self.lost = True
-        if not data:
+        tls = self.tls
+        if tls is None:
+            self._read(data)
             return
-        if not self._asked or self.reader.complete or not self._wire.left:
+        data = tls.open(data)
+        if tls.at_end or tls.failure is not None:
             self.lost = True
-            return
-        self._wire.phase = Phase.READ_ANSWER
-        self.reader.feed(data)
+        self._read(data)
+        # What follows a whole answer spoils the connection, not the answer.
+        if tls.failure is not None and self._asked and not self.reader.complete:
+            raise self._tls_fault(tls.failure)
 
     def end(self, error: Exception | None = None) -> None:
         """Take the end of the connection.
@@ -105,6 +101,15 @@ class Channel:
             self.reader.eof()
         except Fault as fault:
             raise self._or_stale(fault) from None
+
+    def _read(self, data: bytes | memoryview) -> None:
+        if not data:
+            return
+        if not self._asked or self.reader.complete or not self._wire.left:
+            self.lost = True
+            return
+        self._wire.phase = Phase.READ_ANSWER
+        self.reader.feed(data)
 
     def _or_stale(self, fault: Fault) -> Fault:
         """Name a connection that had served before, and ended before a byte of this answer came."""

@@ -19,15 +19,17 @@ class TLSBuffers:
 
     Attributes:
         at_end: Whether the other side said that nothing more will come.
+        failure: What broke it: what came before is good, and nothing is after.
     """
 
-    __slots__ = ("_incoming", "_outgoing", "_session", "at_end")
+    __slots__ = ("_incoming", "_outgoing", "_session", "at_end", "failure")
 
     def __init__(self, context: ssl.SSLContext, server_name: str) -> None:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._session: Any = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
         self.at_end: bool = False
+        self.failure: ssl.SSLError | None = None
 
     @property
     def session(self) -> ssl.SSLObject:
@@ -60,8 +62,7 @@ class TLSBuffers:
     def open(self, data: bytes | memoryview) -> bytes:
         """Decrypt what came; empty while a record is not whole, and for what is TLS's own.
 
-        Raises:
-            ssl.SSLError: It is no valid record, or an alert.
+        What is no valid record, or an alert, becomes the `failure`.
         """
         incoming, session = self._incoming, self._session
         incoming.write(data)
@@ -74,6 +75,9 @@ class TLSBuffers:
                 break
             except ssl.SSLZeroReturnError:
                 self.at_end = True
+                break
+            except ssl.SSLError as error:
+                self.failure = error.with_traceback(None)  # whose frames hold what was decrypted
                 break
             if not piece:
                 self.at_end = True

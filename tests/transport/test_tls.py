@@ -270,6 +270,36 @@ async def test_a_broken_record_ends_the_connection(authority: Authority) -> None
         await served.until_open(0)
 
 
+@pytest.mark.parametrize(
+    "after",
+    [
+        pytest.param(b"\x15\x03\x03\x00\x02\x02\x46", id="alert in the clear"),
+        pytest.param(b"\x17\x03\x03\x00\x20" + bytes(32), id="record of no key"),
+        pytest.param(b"rubbish in the clear", id="rubbish"),
+    ],
+)
+async def test_a_broken_record_that_comes_with_an_answer_does_not_take_it_away(
+    authority: Authority, after: bytes
+) -> None:
+    """What follows a whole answer spoils the connection, not the answer: it says that the call was accepted."""
+
+    async def converse(peer: Peer) -> None:
+        while await peer.request() is not None:
+            peer.tls.write(OK)
+            await peer.send_raw(peer._outgoing.read() + after)
+
+    async with serving(converse, authority.context()) as served, pooled(authority.tls) as transport:
+        for _ in range(2):
+            assert b"ok" == (await exchange(transport, served.origin)).body
+
+        assert (2, 0, {"lost": 2}) == (
+            served.connections,
+            transport.stats()[served.url].idle,
+            transport.stats()[served.url].closed,
+        )
+        await served.until_open(0)
+
+
 async def test_records_cut_anywhere_are_put_together(authority: Authority) -> None:
     """How TLS's records are cut on the way makes no difference."""
 
