@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from aiocc.transport.place import Place
 
 _FOREVER: Final = 10**9
+_HEAD: Final = re.compile(
+    rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [!-~]+ HTTP/1\.1\r\n(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\0\r\n]*\r\n)*\r\n"
+)
 _HIGH_WATER: Final = 256 * 1024
 
 Trace = Callable[[str, dict[str, Any]], Awaitable[None]]
@@ -62,7 +66,8 @@ def origin_of(request: httpx.Request) -> Origin:
     url = request.url
     if url.scheme not in DEFAULT_PORTS:
         raise httpx.UnsupportedProtocol(f"Request URL has an unsupported protocol {url.scheme!r}.", request=request)
-    return Origin(url.scheme, url.raw_host.decode("ascii"), url.port or DEFAULT_PORTS[url.scheme])
+    port = DEFAULT_PORTS[url.scheme] if url.port is None else url.port
+    return Origin(url.scheme, url.raw_host.decode("ascii"), port)
 
 
 class _Exchange(httpx.AsyncByteStream):
@@ -117,10 +122,13 @@ class _Exchange(httpx.AsyncByteStream):
             connection.pause(False)
             try:
                 await connection.advance()
+                continue
             except Fault as fault:
                 error = named(fault, self.wire, self._request)
-            else:
-                continue
+            except BaseException:
+                await self.aclose()
+                raise
+            await self.aclose()  # httpx does not, of a response that `send(stream=True)` gave
             raise error
         piece = self._pieces.popleft()
         self._buffered -= len(piece)
@@ -184,11 +192,11 @@ class _Exchange(httpx.AsyncByteStream):
     def _head_bytes(self) -> bytes:
         request = self._request
         target = request.extensions.get("target") or request.url.raw_path
-        lines = [b"%s %s HTTP/1.1" % (request.method.encode("ascii"), target)]
+        lines = [b"%s %s HTTP/1.1" % (request.method.encode("utf-8"), target)]
         lines += [b"%s: %s" % pair for pair in request.headers.raw]
         head = b"\r\n".join([*lines, b"", b""])
-        if head.count(b"\n") != len(lines) + 1 or head.count(b"\r") != len(lines) + 1 or b"\0" in head:
-            raise httpx.LocalProtocolError("Illegal header value", request=request)
+        if _HEAD.fullmatch(head) is None or head.count(b"\n") != len(lines) + 1:
+            raise httpx.LocalProtocolError("Illegal method, target or header", request=request)
         return HiddenBytes(head)
 
     async def _send_rest(self, connection: Connection) -> None:
@@ -223,6 +231,7 @@ class _Exchange(httpx.AsyncByteStream):
 
     def _take_head(self, head: AnswerHead) -> None:
         self._head = head
+        self._pool.learn(head)
 
     def _take_data(self, data: bytes) -> None:
         self._pieces.append(data)

@@ -6,6 +6,7 @@ moment it is decided upon until `give_back`, so that no way out of an await can 
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from math import inf
 from typing import Final
@@ -15,13 +16,14 @@ from attrs import define, field
 
 from aiocc.delivery import Phase, Reason
 from aiocc.protocol.limits import PoolLimits
-from aiocc.protocol.messages import Fault, Origin, Wire
+from aiocc.protocol.messages import AnswerHead, Fault, Origin, Wire
 from aiocc.transport.alarm import Alarm
 from aiocc.transport.connection import Connection
 from aiocc.transport.dial import Dial
 from aiocc.transport.place import Place
 from aiocc.transport.stats import Closed, PoolStats, Tally, Watcher
 
+_KEEP_ALIVE: Final = re.compile(r"timeout\s*=\s*\"?(\d{1,6})", re.IGNORECASE)
 _MOMENT: Final = 0.001
 """Seconds past the limit at which the loop gives notice: at the very moment nothing is over it yet."""
 
@@ -128,6 +130,8 @@ class Pool:
         """Return a connection, whatever became of it."""
         self._active.discard(connection)
         reason = self._unfit(connection, now) if not self._shut else "shutdown"
+        if reason is None and self._waiting and not connection.undisturbed(now):
+            reason = "lost"  # ended right after its answer: trio's loop does not tell
         if reason is not None:
             self._close(connection, reason)
             self._pass_slot_on()
@@ -170,8 +174,13 @@ class Pool:
         while self._idle and (reason := self._unfit(self._idle[0], now)) is not None:
             self._close(self._idle.popleft(), reason)
 
+    def learn(self, head: AnswerHead) -> None:
+        """Learn from an answer's Keep-Alive header, if it has one, when the server closes an unused connection."""
+        if (kept := head.header("keep-alive")) is not None and (match := _KEEP_ALIVE.search(kept)):
+            self.expect_idle_limit(float(match.group(1)))
+
     def expect_idle_limit(self, seconds: float) -> None:
-        """Learn when the server closes an unused connection, from its Keep-Alive header; stay below it."""
+        """Stay below the time after which the server closes an unused connection."""
         if seconds <= 0:
             return  # it is about to close this one; the others are not said to be worse
         expiry = min(self._limits.idle_expiry, max(seconds - 1.0, seconds / 2))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import ssl
 from collections.abc import Callable
 from math import inf
@@ -26,7 +25,6 @@ from aiocc.transport.stats import PoolStats, Watcher
 from aiocc.transport.tls import TLS, ssl_context
 
 _FACE_LIMITS: Final = AnswerLimits()
-_KEEP_ALIVE: Final = re.compile(r"timeout\s*=\s*\"?(\d{1,6})", re.IGNORECASE)
 
 
 class PoolTransport(httpx.AsyncBaseTransport):
@@ -103,7 +101,7 @@ class PoolTransport(httpx.AsyncBaseTransport):
             except Fault:
                 if not started or wire.left or not wire.reused or place.clock() >= deadline:
                     raise
-                # Lost before its turn to be written came: nothing had left.
+                wire.reused = None  # lost before its turn to be written came: nothing had left
             finally:
                 connection.settle()
                 pool.give_back(connection, connection.used_at)
@@ -210,10 +208,9 @@ class _Collected:
 
     def on_head(self, head: AnswerHead) -> None:
         self._head = head
-        header = head.header
-        if (kept := header("keep-alive")) is not None and (match := _KEEP_ALIVE.search(kept)):
-            self._pool.expect_idle_limit(float(match.group(1)))
+        self._pool.learn(head)
         self._on_head(head)
+        header = head.header
         codings = head.all_headers("content-encoding") if header("content-encoding") is not None else ()
         self._body = Body(codings, header("content-length"), self._limits.body)
 

@@ -21,7 +21,7 @@ from tests.campaigns.storm import living_tasks
 
 from .conftest import Authority
 from .corpus import answer
-from .raw import LONG, OK, Converse, Peer, serving
+from .raw import LONG, OK, Converse, Peer, once, serving
 
 PIECE = b"x" * 65_536
 
@@ -413,6 +413,88 @@ async def test_a_response_closed_early_gives_its_slot_back() -> None:
                 assert 1 == transport.stats()[served.url].active
             assert 0 == held(transport)
         await served.until_open(0)
+
+
+@pytest.mark.parametrize("ending", ["cut", "read time-out", "cancelled"])
+async def test_a_response_whose_body_breaks_off_gives_its_slot_back(ending: str) -> None:
+    """Also one of `send(stream=True)`, which httpx itself does not close then."""
+    half = answer(b"Content-Length: 10", body=b"half")
+    converse = replying(half, wait=True) if ending != "cut" else once(half)
+    async with serving(converse) as served, client_of(max_connections=1) as (client, transport):
+        for _ in range(2):
+            request = client.build_request("GET", served.url)
+            if ending == "read time-out":
+                request.extensions["timeout"]["read"] = 0.02
+            response = await client.send(request, stream=True)
+            if ending == "cancelled":
+                with anyio.move_on_after(0.02) as scope:
+                    await response.aread()
+                assert scope.cancelled_caught
+            else:
+                with pytest.raises(httpx.ReadTimeout if ending == "read time-out" else httpx.RemoteProtocolError):
+                    await response.aread()
+
+            assert 0 == held(transport)
+        await served.until_open(0)
+
+
+async def test_a_request_that_waits_is_given_no_connection_that_has_ended() -> None:
+    """A server that closes after each answer, and does not say so, fails nobody: no loop hands on what is gone."""
+    async with serving(once(OK)) as served, client_of(max_connections=1) as (client, transport):
+        codes: list[int] = []
+
+        async def get() -> None:
+            codes.append((await client.get(served.url)).status_code)
+
+        async with anyio.create_task_group() as group:
+            for _ in range(10):
+                group.start_soon(get)
+
+        assert [200] * 10 == codes
+        assert (0, 10) == (held(transport), served.connections)
+
+
+async def test_a_server_s_keep_alive_header_is_heeded_under_a_plain_client_too() -> None:
+    """The pool closes an idle connection before the server does, whichever face learnt of it."""
+    kept = answer(b"Content-Length: 2", b"Keep-Alive: timeout=1", body=b"ok")
+    async with serving(replying(kept)) as served, client_of() as (client, transport):
+        await client.get(served.url)
+        await until(lambda: 0 == sockets_to(served.port))
+
+        assert {"idle": 1} == transport.stats()[served.url].closed
+
+
+@pytest.mark.parametrize(
+    "request_of",
+    [
+        pytest.param({"method": "GET /there HTTP/1.1 "}, id="request line in the method"),
+        pytest.param({"method": ""}, id="no method"),
+        pytest.param({"method": "G\xe9T"}, id="other letters in the method"),
+        pytest.param({"extensions": {"target": b"/a b"}}, id="blank in the target"),
+        pytest.param({"headers": {"X:Y": "a"}}, id="colon in a name"),
+        pytest.param({"headers": {"X Y": "a"}}, id="blank in a name"),
+        pytest.param({"headers": {"": "a"}}, id="no name"),
+        pytest.param({"headers": {"X": "a\r\nY: b"}}, id="header in a value"),
+        pytest.param({"headers": {"X": "a\rb"}}, id="carriage return in a value"),
+        pytest.param({"headers": {"X": "a\0b"}}, id="NUL in a value"),
+    ],
+)
+async def test_a_head_that_is_none_is_not_sent(request_of: dict[str, Any]) -> None:
+    """A method, target or header that would say something else on the wire is the caller's error, as httpx has it."""
+    async with serving() as served, client_of() as (client, _):
+        with pytest.raises(httpx.LocalProtocolError):
+            await client.request(**{"method": "GET", "url": served.url, **request_of})
+
+        assert 0 == served.connections
+
+
+async def test_port_0_is_not_the_default_one() -> None:
+    """An address that nothing listens at leads nowhere else."""
+    async with client_of() as (client, transport):
+        with pytest.raises(httpx.ConnectError):
+            await client.get("http://127.0.0.1:0")
+
+        assert ["http://127.0.0.1:0"] == list(transport.stats())
 
 
 async def test_head_and_bodiless_answers_have_no_body() -> None:
