@@ -65,18 +65,18 @@ class Body:
             self._keep(self._inflater.decompress(data, self._limit - self._size + 1))
         except zlib.error:
             raise Fault(Reason.BROKEN_CODING) from None
+        if self._inflater.unused_data:
+            # At once: zlib copies all that it has set aside for each further piece.
+            raise Fault(Reason.BROKEN_CODING, "data after the end of the compressed stream")
 
     def finish(self) -> bytes:
         """Give the whole body.
 
         Raises:
-            Fault: TRUNCATED_CODING when the compressed stream has no end, BROKEN_CODING when more follows it.
+            Fault: TRUNCATED_CODING when the compressed stream has no end.
         """
-        if self._inflater is not None and self._received:
-            if not self._inflater.eof:
-                raise Fault(Reason.TRUNCATED_CODING)
-            if self._inflater.unused_data:
-                raise Fault(Reason.BROKEN_CODING, "data after the end of the compressed stream")
+        if self._inflater is not None and self._received and not self._inflater.eof:
+            raise Fault(Reason.TRUNCATED_CODING)
         return bytes(self._body)
 
     def _keep(self, data: bytes) -> None:

@@ -159,9 +159,9 @@ class WireRequest:
         return f"<WireRequest {self.method} {self.path} {[n for n, _ in self.headers]}>"
 
 
-@define(eq=False, repr=False)
+@frozen(eq=False, repr=False)
 class AnswerHead:
-    """Status and headers of an answer; names in lower case. Nothing changes it: answers with one head may share it."""
+    """Status and headers of an answer; names in lower case. Nothing changes it: answers with one head share it."""
 
     status: int
     headers: Sequence[tuple[str, str]] = field(repr=False)
@@ -171,7 +171,8 @@ class AnswerHead:
         """Give the first header of this name, which is in lower case."""
         first = self._first
         if first is None:
-            first = self._first = dict(self.headers[::-1])
+            first = dict(self.headers[::-1])
+            object.__setattr__(self, "_first", first)
         return first.get(name)
 
     def all_headers(self, name: str) -> list[str]:

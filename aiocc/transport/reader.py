@@ -231,7 +231,7 @@ class Reader:
         except Fault:
             self.reusable = False
             raise
-        except Exception as error:  # noqa: BLE001 - as the parser does with whatever is raised in it
+        except BaseException as error:  # noqa: BLE001 - as the parser does with whatever is raised in it
             self.reusable = False
             raise Fault(Reason.INTERNAL, type(error).__name__) from None
         self.complete = True

@@ -116,6 +116,15 @@ def test_limit(row, data, codings, options, expected):
     assert (row, expected) == (row, fault(data, *codings, **options))
 
 
+def test_what_follows_the_end_is_refused_as_it_comes():
+    """Row 35: nothing is set aside behind the end: zlib would copy all of it for each further piece."""
+    body = Body(["gzip"], None, LIMIT)
+    body.feed(GZIP)
+
+    with pytest.raises(Fault):
+        body.feed(b"m")
+
+
 def test_bomb_is_never_unpacked():
     """Row 33: a bomb of 64 MiB costs about the limit of memory, however small it came."""
     deflater = zlib.compressobj(9, wbits=31)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import itertools
 import tracemalloc
@@ -91,6 +92,42 @@ def test_a_known_head_is_bound_by_the_limits_of_its_own_request() -> None:
     assert [(200, b"ok", True), Reason.HEAD_TOO_LARGE] == [
         read(data, limits=limits, reader=reader_after(data)) for limits in (large, small)
     ]
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["new", "known"])
+@pytest.mark.parametrize("error", [RuntimeError, asyncio.CancelledError, SystemExit])
+def test_whatever_is_raised_by_who_is_told_of_a_head_is_a_fault(known: bool, error: type[BaseException]) -> None:
+    """The same whether the head was read anew or is known; and the connection serves nobody again."""
+    reader = reader_after(PLAIN) if known else Reader()
+    assert reader is not None
+
+    def fail(_: AnswerHead) -> None:
+        raise error
+
+    reader.begin(bodiless=False, limits=AnswerLimits(), on_head=fail, on_data=lambda _: None)
+    with pytest.raises(Fault) as raised:
+        reader.feed(PLAIN)
+
+    assert (Reason.INTERNAL, error.__name__, False) == (raised.value.reason, raised.value.detail, reader.reusable)
+
+
+def test_nobody_who_is_told_of_a_head_can_change_that_of_the_next_answer() -> None:
+    """A head that answers share is frozen, whatever a strategy of the application's tries."""
+    reader = reader_after(PLAIN)
+
+    def change(head: AnswerHead) -> None:
+        with pytest.raises(AttributeError):
+            head.status = 500  # type: ignore[misc]  # as who has no type checker would
+        with pytest.raises(AttributeError):
+            head.headers = []  # type: ignore[misc]  # the same
+        assert isinstance(head.headers, tuple)
+
+    assert reader is not None
+    reader.begin(bodiless=False, limits=AnswerLimits(), on_head=change, on_data=lambda _: None)
+    reader.feed(PLAIN)
+    reader.forget()
+
+    assert (200, b"ok", True) == read(PLAIN, reader=reader)
 
 
 @pytest.mark.parametrize("name", ["Set-GUID", "Set-Cookie", "X-Subject-Token", "Location"])
