@@ -15,7 +15,8 @@ import anyio.lowlevel
 import pytest
 
 from aiocc import TLS, AioccError, Client, ClientClosedError, CreateCall, MediaAbility, SendNote, Service
-from aiocc.auth import CookieToken
+from aiocc.auth import CookieToken, Credential
+from aiocc.protocol.messages import WireRequest
 from aiocc.scopes.session import AgentSession
 from aiocc.simulator import Simulator
 from tests.campaigns.kernel import sockets_to, until
@@ -225,6 +226,36 @@ async def test_what_cannot_be_given_back_is_named(
     notes = [note for note in getattr(closed.value, "__notes__", []) if LEFTOVER[scope] in note]
     assert (1, int(scope is not sign_in)) == (len(warnings), len(notes))
     assert 1 == len(codes(aicc, UNDOING[scope]))
+
+
+class Unwilling(CookieToken):
+    """A strategy of the application's own that lets no call be dropped."""
+
+    def apply(self, head: WireRequest, credential: Credential, /) -> None:
+        """Raise in the middle of a drop."""
+        if "dropClickToCall" in head.target:
+            raise LookupError("a text of its own")
+        super().apply(head, credential)
+
+
+@pytest.mark.parametrize("closes", [True, False], ids=["closed", "left"])
+async def test_what_a_strategy_of_the_applications_own_raises_is_told(
+    aicc: Simulator, client: Client, closes: bool
+) -> None:
+    """Leaving the scope raises it; where the client was closed, a note names its class, and all else is closed."""
+    visitor = client.visitor(Unwilling(aicc.new_visitor("another")))
+
+    async def body() -> None:
+        async with visitor.dial(MediaAbility.VOICE, poll_pause=0.002):
+            if closes:
+                await client.aclose()
+                await anyio.sleep_forever()
+
+    with pytest.raises(ClientClosedError if closes else LookupError) as caught:
+        await body()
+
+    notes = [note for note in getattr(caught.value, "__notes__", []) if "occupy" in note]
+    assert (["aiocc: the call may still occupy an agent: LookupError"] if closes else []) == notes
 
 
 @pytest.mark.parametrize("scope", SCOPES)
