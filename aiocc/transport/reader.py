@@ -196,6 +196,9 @@ class Reader:
 
     def on_body(self, data: bytes) -> None:
         """A piece of the body."""
+        if self._on_head is not None:
+            # The parser knows 100, 102 and 103 alone; of other interim answers it would read what comes next as a body.
+            raise Fault(Reason.NOT_HTTP, "an interim answer with a body")
         if not self.complete:
             self._fed = 0  # counts what is not body: the head, and trailers or chunk extensions without an end
             self._on_data(data)

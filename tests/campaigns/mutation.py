@@ -71,7 +71,12 @@ def outcome_of(pieces: list[bytes], head: bool, reader: Reader | None = None) ->
     heads: list[int] = []
     body = Body(codings=[], declared=None, limit=LIMITS.body)
     reader = reader or Reader()
-    reader.begin(bodiless=head, limits=LIMITS, on_head=lambda head: heads.append(head.status), on_data=body.feed)
+
+    def take(data: bytes) -> None:
+        assert heads, "a piece of the body before its head"
+        body.feed(data)
+
+    reader.begin(bodiless=head, limits=LIMITS, on_head=lambda head: heads.append(head.status), on_data=take)
     try:
         for piece in pieces:
             if piece:

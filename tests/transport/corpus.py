@@ -95,6 +95,9 @@ INTERIM = [
         (200, b"ok", True),
     ),
     Case("interim with a length", answer(b"Content-Length: 5", status=b"HTTP/1.1 103 X") + PLAIN, (200, b"ok", True)),
+    Case("unknown interim with a length", answer(CL, status=b"HTTP/1.1 199 X") + PLAIN, BAD),
+    Case("unknown interim in chunks", answer(b"Transfer-Encoding: chunked", status=b"HTTP/1.1 199 X") + PLAIN, BAD),
+    Case("unknown interim with a body", answer(CL, status=b"HTTP/1.1 199 X", body=b"ok") + PLAIN, BAD),
     Case("as many interim ones as allowed", answer(status=b"HTTP/1.1 103 X") * MAX_INTERIM + PLAIN, (200, b"ok", True)),
     Case(
         "one interim too many",

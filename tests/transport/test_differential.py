@@ -20,6 +20,7 @@ STRICT_LENGTH = (
 SMUGGLING = "two framings are how requests are smuggled past a front end (faults.md row 26)"
 VERSION = "there is no such version of HTTP/1"
 CRLF = "a line ends with CR LF; being lax about it (RFC 9112, 2.2) is how answers are split"
+INTERIM_BODY = "an interim answer may announce no body (RFC 9110, 8.6); whoever reads one takes the final answer for it"
 BOUNDED = "what an answer may cost is bounded"
 
 DIFFERENCES: dict[str, tuple[Seen, Seen, str]] = {
@@ -29,6 +30,8 @@ DIFFERENCES: dict[str, tuple[Seen, Seen, str]] = {
     "both lengths, the other way": (TAKEN, None, SMUGGLING),
     "a length as a trailer": (TAKEN, None, "framing has no place after the body (RFC 9110, 6.5.1)"),
     "one interim too many": (TAKEN, None, BOUNDED),
+    "unknown interim with a length": (TAKEN, None, INTERIM_BODY),
+    "unknown interim in chunks": (TAKEN, None, INTERIM_BODY),
     "interim that closes": (TAKEN, None, "whoever closes after an interim answer has not given the final one"),
     "status 099": (None, (99, b"ok"), "the status is told as it came, and a call names it BAD_STATUS"),
     "0.9": (TAKEN, None, VERSION),
