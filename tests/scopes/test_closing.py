@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -259,11 +258,12 @@ async def test_what_a_strategy_of_the_applications_own_raises_is_told(
 
 
 @pytest.mark.parametrize("scope", SCOPES)
-async def test_closing_at_each_turn_of_the_loop_leaves_nothing_held(aicc: Simulator, scope: Scope) -> None:
-    """Turn by turn through entering, polling and leaving; whoever was entering learns that the client was closed."""
+async def test_closing_after_any_turns_of_the_loop_leaves_nothing_held(aicc: Simulator, scope: Scope) -> None:
+    """Through entering, polling and leaving; whoever was entering learns that the client was closed."""
     aicc.configure(poll_hold=0.05)
     ends: set[str] = set()
-    for turn in itertools.count():
+    turn = 0
+    while True:
         client = Client.from_env(aicc.environment)
         done = False
 
@@ -288,6 +288,7 @@ async def test_closing_at_each_turn_of_the_loop_leaves_nothing_held(aicc: Simula
         assert 0 == held(aicc)
         if ended_before:
             break
+        turn += 1 + turn // 4  # a busy machine takes many turns to answer
 
     assert turn > 3
     assert "the client was closed while this scope was open" in ends
