@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from aiocc.transport.place import Place
 
 _FOREVER: Final = 10**9
+_CLOSE: Final = re.compile(r"(?:^|,)\s*close\s*(?:,|$)", re.IGNORECASE)
 _HEAD: Final = re.compile(
     rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [!-~]+ HTTP/1\.1\r\n(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\0\r\n]*\r\n)*\r\n"
 )
@@ -86,6 +87,7 @@ class _Exchange(httpx.AsyncByteStream):
         times = cast("dict[str, float | None]", request.extensions.get("timeout") or {})
         self._times = {name: _seconds(times.get(name)) for name in ("connect", "read", "write", "pool")}
         self._sent = False
+        self._closes = bool(_CLOSE.search(request.headers.get("connection", "")))
 
     async def send(self) -> None:
         """Send the request, and wait for the head of its response."""
@@ -138,7 +140,7 @@ class _Exchange(httpx.AsyncByteStream):
         """Give the connection back; closed, unless the request was sent and the answer read to their ends."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            if not connection.complete or (self.wire.left and not self._sent):
+            if not connection.complete or (self.wire.left and not self._sent) or self._closes:
                 connection.close()
             connection.settle()
             self._pool.give_back(connection, self._place.clock())
@@ -197,6 +199,9 @@ class _Exchange(httpx.AsyncByteStream):
         head = b"\r\n".join([*lines, b"", b""])
         if _HEAD.fullmatch(head) is None or head.count(b"\n") != len(lines) + 1:
             raise httpx.LocalProtocolError("Illegal method, target or header", request=request)
+        length, coding = request.headers.get("content-length", "0"), request.headers.get("transfer-encoding", "chunked")
+        if not (length.isascii() and length.isdigit()) or coding.lower() != "chunked":
+            raise httpx.LocalProtocolError("Illegal Content-Length or Transfer-Encoding", request=request)
         return HiddenBytes(head)
 
     async def _send_rest(self, connection: Connection) -> None:
@@ -214,7 +219,7 @@ class _Exchange(httpx.AsyncByteStream):
     async def _send_pieces(self, connection: Connection, pieces: AsyncIterator[bytes]) -> bool:
         """Send the body as it comes, framed as the request's headers say; false if it was not sent to its end."""
         headers, timeout = self._request.headers, self._times["write"]
-        chunked = "chunked" in headers.get("transfer-encoding", "").lower()
+        chunked = "transfer-encoding" in headers
         left = int(headers.get("content-length", "0"))
         async for piece in pieces:
             if self._head is not None and self._head.status >= 400:

@@ -477,6 +477,10 @@ async def test_a_server_s_keep_alive_header_is_heeded_under_a_plain_client_too()
         pytest.param({"headers": {"X": "a\r\nY: b"}}, id="header in a value"),
         pytest.param({"headers": {"X": "a\rb"}}, id="carriage return in a value"),
         pytest.param({"headers": {"X": "a\0b"}}, id="NUL in a value"),
+        pytest.param({"headers": {"Content-Length": "x"}}, id="length that is no number"),
+        pytest.param({"headers": {"Content-Length": "-1"}}, id="length under 0"),
+        pytest.param({"headers": [("Content-Length", "0"), ("Content-Length", "1")]}, id="two lengths"),
+        pytest.param({"headers": {"Transfer-Encoding": "gzip, chunked"}}, id="coding that is not applied"),
     ],
 )
 async def test_a_head_that_is_none_is_not_sent(request_of: dict[str, Any]) -> None:
@@ -486,6 +490,16 @@ async def test_a_head_that_is_none_is_not_sent(request_of: dict[str, Any]) -> No
             await client.request(**{"method": "GET", "url": served.url, **request_of})
 
         assert 0 == served.connections
+
+
+@pytest.mark.parametrize(("said", "connections"), [("close", 2), ("x, Close", 2), ("keep-alive", 1), ("disclose", 1)])
+async def test_a_request_that_says_it_is_the_last_is(said: str, connections: int) -> None:
+    """After `Connection: close` the server ends the connection: no further request goes over it."""
+    async with serving() as served, client_of() as (client, transport):
+        for _ in range(2):
+            await client.get(served.url, headers={"Connection": said})
+
+        assert (connections, 0) == (served.connections, held(transport))
 
 
 async def test_port_0_is_not_the_default_one() -> None:
