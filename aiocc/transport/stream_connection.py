@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import anyio
+import anyio.lowlevel
 from anyio.abc import SocketAttribute, SocketStream
 
 from aiocc.delivery import Reason
@@ -45,7 +46,7 @@ class StreamConnection:
     @property
     def alive(self) -> bool:
         """Whether it may carry another request."""
-        return self._channel.alive
+        return self._channel.alive and not self._deaf
 
     def undisturbed(self, now: float) -> bool:
         """Ask the socket: nobody reads it while it is idle."""
@@ -127,7 +128,7 @@ class StreamConnection:
             return False
         self._data += data if self._tls is None else self._tls.seal(data)
         await self._step(self._flush, timeout, Reason.WRITE_TIMEOUT)
-        if not self._paused:
+        if not (self._paused or self._deaf):
             await self._step(self._glance, timeout, Reason.WRITE_TIMEOUT)
         return not self._deaf
 
@@ -190,12 +191,42 @@ class StreamConnection:
             raise Fault(Reason.DEADLINE if until >= self._deadline else late)
 
     async def _flush(self) -> None:
-        if self._data:
-            data, self._data = memoryview(self._data), b""  # a view shows nothing of itself in a trace's locals
+        if not self._data:
+            return
+        await anyio.lowlevel.checkpoint_if_cancelled()
+        data, self._data = memoryview(self._data), b""  # a view shows nothing of itself in a trace's locals
+        try:
+            rest = data[self._socket.send(data, socket.MSG_DONTWAIT) :]
+        except BlockingIOError:
+            rest = data
+        except OSError:
+            self._deaf = True  # it may have answered before: what has come is read first
+            return
+        if rest:
+            await self._send_and_hear(rest)
+
+    async def _send_and_hear(self, rest: memoryview) -> None:
+        """Send on while the socket is full; a whole answer that comes meanwhile ends that, as does an end."""
+
+        async def send() -> None:
+            with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+                await self._stream.send(rest)  # type: ignore[arg-type]  # anyio's takes any buffer
+                self._deaf = False
+            group.cancel_scope.cancel()
+
+        self._deaf = True  # until all of it is sent
+        fault: Fault | None = None
+        async with anyio.create_task_group() as group:
+            group.start_soon(send)
             try:
-                await self._stream.send(data)  # type: ignore[arg-type]  # anyio's takes any buffer
-            except anyio.BrokenResourceError:
-                self._deaf = True  # it may have answered before: what has come is read first
+                while not self._paused and self._hear() and not self._channel.complete:
+                    await anyio.wait_readable(self._socket)
+            except Fault as error:
+                fault = error
+            if not self._paused:
+                group.cancel_scope.cancel()
+        if fault is not None:
+            raise fault
 
     @property
     def _hears(self) -> bool:
@@ -203,19 +234,27 @@ class StreamConnection:
 
     async def _glance(self) -> None:
         """Take what has come, without waiting: the other side may answer before it has heard all."""
+        await anyio.lowlevel.checkpoint()
+        if not self._hear():
+            self._deaf = True
+
+    def _hear(self) -> bool:
+        """Take what has come; false where no more will."""
         try:
             data = self._socket.recv(64 * 1024, socket.MSG_DONTWAIT)
         except BlockingIOError:
-            return
+            return True
         except OSError:
             data = b""
         if data:
             self._channel.receive(data)
-        self._deaf = not data or self._channel.lost
+        return bool(data) and not self._channel.lost
 
     async def _receive_some(self) -> None:
         await self._flush()
         channel = self._channel
+        if channel.complete:
+            return
         channel.receive(await self._stream.receive(64 * 1024))
         if channel.lost and not channel.complete:
             channel.end()

@@ -222,6 +222,34 @@ async def test_an_answer_that_comes_while_the_request_is_sent_is_taken(authority
         await served.until_open(0)
 
 
+@SECURE
+async def test_an_answer_is_heard_although_the_server_takes_no_more_of_the_request(
+    authority: Authority, secure: bool
+) -> None:
+    """Whoever waits for room hears the answer; a request that was cut in the middle ends its connection."""
+    enough = anyio.Event()
+
+    async def converse(peer: Peer) -> None:
+        if peer.number == 1:
+            await peer.receive()
+            await peer.send(answer(b"Content-Length: 2", status=b"HTTP/1.1 413 Too Large", body=b"no"))
+            await enough.wait()
+        else:
+            await peer.request()
+            await peer.send(OK)
+
+    async with (
+        serving(converse, authority.context() if secure else None) as served,
+        pooled(**settings(authority, secure)) as transport,
+    ):
+        refused = await exchange(transport, served.origin, method="POST", body=bytes(16_000_000))
+        enough.set()
+
+        assert (413, b"no") == (refused.status, refused.body)
+        assert b"ok" == (await exchange(transport, served.origin)).body
+        assert (2, {"lost": 1}) == (served.connections, transport.stats()[served.url].closed)
+
+
 @pytest.mark.parametrize(("status", "data"), [(200, b"ok"), (413, b"")])
 async def test_a_close_delimited_answer_ends_with_the_stream(status: int, data: bytes) -> None:
     """Without TLS the end of the stream is the end of such an answer, and of the connection."""
