@@ -33,15 +33,18 @@ class ClientClosedError(AioccError):
 
 
 class JournalError(AioccError):
-    """The account of a fan-out cannot be kept; nothing leaves without one."""
+    """The account of a fan-out cannot be kept; nothing leaves without one.
+
+    Where this comes in the middle, as of a disk that fills up, the run's report says what had been sent by then.
+    """
 
 
 class JournalMismatchError(JournalError):
-    """A different job was given under this name; nothing of it was sent."""
+    """A different job was given under this name; nothing that is not the job's own was sent."""
 
 
 class JournalInUseError(JournalError):
-    """Another runner has this job at this moment; nothing was sent here."""
+    """Another runner has this job at this moment; nothing is sent here, or nothing more where it was taken over."""
 
 
 class JournalDamagedError(JournalError):

@@ -22,6 +22,7 @@ from aiocc.cli.scopes import naming_force
 from aiocc.cli.table import Table, read_table
 from aiocc.client import Client
 from aiocc.delivery import Delivery
+from aiocc.errors import JournalError
 from aiocc.protocol.pace import Rate
 from aiocc.scopes.notes import Report
 
@@ -96,15 +97,18 @@ def fan_out(
                 table.notes, concurrency=concurrency, rate=pace, journal=journal,
                 resend_unknown=resend_unknown, on_progress=bar.enter_context(progress(requests)),
             )  # fmt: skip
+            failure: JournalError | None = None
             try:
                 await run
+            except JournalError as error:
+                failure = error
             finally:
                 bar.close()  # before anything is written where it stood
                 if run.report.notes:  # else nothing was begun, and the error says why
                     _show(run.report, form, kept=None if journal is None else shlex.quote(str(journal)))
                     if not run.report.complete:
                         complain(f"aiocc: {_how_to_go_on(journal)}")
-        return exits.of_many(run.report.receivers)
+        return _exit_code(run.report, failure)
 
     with_client(source_of(context), ("sign-in",) if sign_in else ("guid",), form, work)
 
@@ -122,6 +126,20 @@ def _over_queue(over: Callable[..., Report], job: str, requests: int, form: Form
         return exits.of_many(report.receivers)
 
     return guarded(work, form, told)
+
+
+def _exit_code(report: Report, failure: JournalError | None) -> int:
+    """Exit by the receivers; where the journal failed in the middle, the rest was not sent.
+
+    Raises:
+        JournalError: It failed before anything was known of any receiver.
+    """
+    if failure is None:
+        return exits.of_many(report.receivers)
+    if not report.receivers:
+        raise failure
+    complain(f"aiocc: {failure}")
+    return exits.of_many({*report.receivers, Delivery.NOT_SENT})
 
 
 def _how_to_go_on(journal: Path | None) -> str:

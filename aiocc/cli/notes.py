@@ -162,7 +162,7 @@ def _of_journal(journal: Path, form: Form, *, unsettled: bool) -> int:
     try:
         found = read_journal(journal)
     except JournalError as error:
-        complain(f"aiocc: {journal}: {error}")
+        complain(f"aiocc: {error}")
         return exits.CONFIGURATION
     if form is Form.CSV:
         found.write_csv(sys.stdout, unsettled=unsettled)

@@ -360,6 +360,57 @@ async def test_what_cannot_be_opened_is_refused_before_anything_is_sent(
     assert aicc.requests == ()
 
 
+async def test_each_refusal_names_the_file_and_what_to_do(aicc: Simulator, aicc_client: Client, tmp_path: Path) -> None:
+    """Whoever is told does not have to look for the file, nor for the way out."""
+    path, damaged, none = tmp_path / "run.db", tmp_path / "damaged.db", tmp_path / "none.db"
+    agent = aicc_client.agent()
+    damaged.write_bytes(b"x" * 50_000)
+    told = {}
+
+    async def refusal(path: Path, notes: list[Note]) -> None:
+        with pytest.raises(JournalError) as caught:
+            await agent.send_notes(notes, journal=path)
+        told[type(caught.value)] = str(caught.value)
+
+    async with Journal(path).open(JOB):
+        await refusal(path, NOTES)
+    await agent.send_notes(NOTES, journal=path)
+    await refusal(path, NOTES[:1])
+    await refusal(damaged, NOTES)
+    await refusal(tmp_path / "no" / "run.db", NOTES)
+    with pytest.raises(JournalError, match="no such journal; give the path") as caught:
+        read_journal(none)
+
+    assert str(caught.value).startswith(f"{none}: ")
+    assert {kind: said.partition(": ")[0] for kind, said in told.items()} == {
+        JournalInUseError: str(path),
+        JournalMismatchError: str(path),
+        JournalDamagedError: str(damaged),
+        JournalError: str(tmp_path / "no" / "run.db"),
+    }
+    assert {kind: said.partition("; ")[2][:28] for kind, said in told.items()} == {
+        JournalInUseError: "wait until that one has ende",
+        JournalMismatchError: "give another journal (journa",
+        JournalDamagedError: "`aiocc notes status`, or rea",
+        JournalError: "give it room on a local disk",
+    }
+
+
+async def test_a_stream_of_other_notes_is_named_by_its_file(
+    aicc: Simulator, aicc_client: Client, tmp_path: Path
+) -> None:
+    """What is seen only at a request names the file and the way out, too."""
+    path = tmp_path / "run.db"
+    await aicc_client.agent().send_notes(iter(NOTES), journal=path)
+
+    with pytest.raises(JournalMismatchError) as caught:
+        await aicc_client.agent().send_notes(iter(NOTES[1:]), journal=path)
+
+    assert str(caught.value).startswith(f"{path}: request 0 is another one in the journal")
+    assert "give another journal (journal=, --journal), or the notes" in str(caught.value)
+    assert len(aicc.notes) == 252
+
+
 async def test_receivers_are_written_as_csv_and_json_lines(
     aicc: Simulator, aicc_client: Client, tmp_path: Path
 ) -> None:

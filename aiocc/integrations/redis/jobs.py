@@ -25,6 +25,8 @@ BATCH: Final = 500
 """Requests written down, or read, at once."""
 
 JOBS: Final = "aiocc:jobs"
+OTHER_NOTES: Final = "is another one: give another name, or the notes it was begun with"
+
 PARTS: Final = ("", ":plan", ":open", ":contents", ":records", ":claims", ":maybe")
 
 
@@ -144,7 +146,9 @@ class RedisJobs:
         pace = ["", ""] if rate is None else [rate.per_second, rate.burst]
         found = await self._surely(self.server.run, "begin", [_keys(job)[0], JOBS], [job, digest or "", *pace])
         if found == -1:
-            raise JournalMismatchError(f"the job {job!r} is another one: give another name, or the same notes")
+            raise JournalMismatchError(
+                f"the job {job!r} is another one: give another name, or the notes it was begun with"
+            )
         return bool(found == 1)
 
     async def plan(self, job: str, requests: Iterable[NoteRequest]) -> int:
@@ -167,7 +171,7 @@ class RedisJobs:
             arguments += [place(one), one.hash, json.dumps(row, separators=(",", ":"))]
         found = await self.run(job, "plan", arguments)
         if found[0] == -1:
-            raise JournalMismatchError(f"request {found[1].decode()} of the job {job!r} is another one: other notes")
+            raise JournalMismatchError(f"request {found[1].decode()} of the job {job!r} {OTHER_NOTES}")
         return int(found[0])
 
     async def planned(self, job: str, *, notes: int, invalid: int = 0, duplicates: int = 0) -> None:

@@ -14,7 +14,7 @@ from attrs import evolve
 from aiocc.call.host import Host
 from aiocc.delivery import Delivery
 from aiocc.errors import JournalError, JournalInUseError, JournalMismatchError
-from aiocc.integrations.redis.jobs import RedisJobs, place
+from aiocc.integrations.redis.jobs import OTHER_NOTES, RedisJobs, place
 from aiocc.integrations.redis.server import RedisGoneError
 from aiocc.scopes.notes import Job, NoteRequest, Settlement
 from aiocc.transport.place import Place
@@ -77,7 +77,7 @@ class RedisLedger:
         if why == "settled":
             return _settlement(json.loads(answer[1]))
         if why == "other":
-            raise JournalMismatchError(f"request {at} of the job {self._job!r} is another one: other notes")
+            raise JournalMismatchError(f"request {at} of the job {self._job!r} {OTHER_NOTES}")
         raise NotNowError(why, max(0.0, float(answer[1])) / 1000 if len(answer) > 1 else 0.0)
 
     async def settle(self, request: NoteRequest, settlement: Settlement) -> Settlement:

@@ -17,6 +17,7 @@ from attrs import define, field
 from aiocc.delivery import Delivery
 from aiocc.errors import JournalDamagedError, JournalError, JournalInUseError, JournalMismatchError
 from aiocc.scopes.notes.journal_account import Account, Claim, Entry
+from aiocc.scopes.notes.journal_errors import named, told
 from aiocc.scopes.notes.journal_new import create
 from aiocc.scopes.notes.lease import LEASE, Runner, live
 from aiocc.scopes.notes.ledger import NEVER_SETTLED, Job
@@ -32,28 +33,9 @@ from aiocc.scopes.notes.witness import NoWitness, Witness
 BUSY: Final = 5.0
 """Seconds that another process may hold the file."""
 
-_DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
-_BUSY: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-
 _here: Final[dict[tuple[int, int], Witness]] = {}
 _turn: Final = threading.Lock()
 """The journals that this process has open, by device and inode: their files must not be opened a second time."""
-
-
-@contextmanager
-def told(what: str) -> Iterator[None]:
-    """Give SQLite's and the system's errors our names."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in _DAMAGED or isinstance(error, sqlite3.DataError):
-            raise JournalDamagedError(f"the journal is damaged: {error}") from error
-        if code in _BUSY:
-            raise JournalInUseError("the journal is in use by another process") from error
-        raise JournalError(f"the journal cannot be {what}: {error}") from error
-    except OSError as error:
-        raise JournalError(f"the journal cannot be {what}: {error.strerror or error}") from error
 
 
 def open_here(path: Path) -> Witness | None:
@@ -96,7 +78,7 @@ class JournalFile:
         Raises:
             JournalError: One of its children, by what is wrong.
         """
-        with told("opened"):
+        with told(self.path, "opened"):
             if not self.path.exists():
                 self._check_no_log()
                 create(self.path, self.name or job.name)
@@ -118,17 +100,19 @@ class JournalFile:
         Raises:
             JournalError: Nothing of it is written: nothing more may be sent.
         """
-        with told("written"), self._transaction():
+        with told(self.path, "written"), self._transaction():
             for entry in entries:
                 if isinstance(entry, Claim):
                     self._account.claim(entry)
+                    if entry.failure is not None:
+                        entry.failure = named(self.path, entry.failure)
                 else:
                     self._account.settle(entry)
 
     def close(self) -> None:
         """Give the job up, and close the file."""
         try:
-            with told("closed"):
+            with told(self.path, "closed"):
                 self._connection.execute("UPDATE job SET runner = NULL WHERE runner = ?", (self._lease,))
         finally:
             try:
@@ -147,7 +131,7 @@ class JournalFile:
     def _take_file(self) -> None:
         found = self.path.stat()
         if not stat.S_ISREG(found.st_mode):
-            raise JournalError("the journal is no file")
+            raise JournalError("the journal is no file; give a path where one can be (journal=, --journal)")
         if not found.st_size:
             raise JournalDamagedError("the journal is empty, which it never is: remove it if it was no journal before")
         self._inode = (found.st_dev, found.st_ino)
@@ -221,7 +205,10 @@ class JournalFile:
             raise JournalDamagedError("the journal is damaged: its head was changed")
         head = Head(*columns)
         if head.format != FORMAT:
-            raise JournalError(f"the journal has format {head.format}, and this version reads {FORMAT}")
+            raise JournalError(
+                f"the journal has format {head.format}, and this version reads {FORMAT}; go on with the version that "
+                "began it, or give another journal (journal=, --journal)"
+            )
         if head.commits < self._witness.count:
             lost = self._witness.count - head.commits
             raise JournalDamagedError(f"the journal has lost its last transactions ({lost}), or its -wal file")

@@ -16,7 +16,8 @@ from attrs import fields, frozen
 
 from aiocc.delivery import Delivery
 from aiocc.errors import JournalDamagedError, JournalError
-from aiocc.scopes.notes.journal_file import open_here, told
+from aiocc.scopes.notes.journal_errors import told
+from aiocc.scopes.notes.journal_file import open_here
 from aiocc.scopes.notes.lease import Runner
 from aiocc.scopes.notes.ledger import NEVER_SETTLED
 from aiocc.scopes.notes.rows import APPLICATION, SELECT_HEAD, SELECT_ROWS, Head, Row, receivers_of
@@ -87,7 +88,7 @@ class JournalStatus:
         Raises:
             JournalError: It cannot be read.
         """
-        with told("read"), _opened(self.path) as connection:
+        with told(self.path, "read"), _opened(self.path) as connection:
             where = " WHERE split = 0" + (" AND delivery IS NOT 'accepted'" if unsettled else "")
             for *columns, _ in connection.execute(f"{SELECT_ROWS}{where} ORDER BY id"):
                 yield from _receiver_rows(Row(*columns))
@@ -109,7 +110,7 @@ def read_journal(path: str | os.PathLike[str]) -> JournalStatus:
         JournalError: It is not there, or cannot be opened.
     """
     path = Path(path)
-    with told("read"):
+    with told(path, "read"):
         damage, seen = _witnessed(path)
         with _opened(path) as connection:
             connection.execute("BEGIN")  # one state of it, for as long as this reads
@@ -190,7 +191,7 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
 def _witnessed(path: Path) -> tuple[str | None, int]:
     """Give how many transactions were seen, or why that is not known."""
     if not path.exists():
-        raise JournalError("there is no such journal")
+        raise JournalError("there is no such journal; give the path that the run was given (journal=, --journal)")
     here = open_here(path)
     if here is not None:
         return None, here.count

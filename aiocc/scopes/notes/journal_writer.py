@@ -109,7 +109,7 @@ class Writer:
             JournalError: Writing has failed before.
         """
         if self._failure is not None:
-            raise JournalError("the journal cannot be written any more") from self._failure
+            raise JournalError(str(self._failure)) from self._failure
         if not self._waiting or self._waiting[-1].claims == FEW:
             self._waiting.append(Group())
         group = self._waiting[-1]
