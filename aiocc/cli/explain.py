@@ -11,7 +11,7 @@ from aiocc.cli import exits
 from aiocc.cli.options import AsJson
 from aiocc.cli.output import Form, form_of, show_one, show_rows
 from aiocc.cli.running import guarded
-from aiocc.delivery import Delivery
+from aiocc.delivery import Delivery, Reason
 from aiocc.endpoints.agent_events import PollAgentEvents
 from aiocc.endpoints.click_to_dial import ClickToDial
 from aiocc.endpoints.create_call import CreateCall
@@ -21,7 +21,8 @@ from aiocc.endpoints.obs_result_codes import QueryObsResultCodes
 from aiocc.endpoints.send_note import SendNote
 from aiocc.endpoints.sign_in import ForceSignIn, SignIn, SignOut
 from aiocc.protocol.codes import Act, Code
-from aiocc.protocol.operation import Operation
+from aiocc.protocol.next_step import next_step
+from aiocc.protocol.operation import Effect, Operation
 
 OPERATIONS: Final[dict[str, Operation[Any]]] = {
     request.operation.name: request.operation
@@ -34,9 +35,12 @@ OPERATIONS: Final[dict[str, Operation[Any]]] = {
 PROVES: Final[dict[Delivery, str]] = {
     Delivery.REJECTED: "rejected: nothing was done",
     Delivery.UNKNOWN: "unknown: it may have been done",
+    Delivery.ACCEPTED: "accepted: it was done",
 }
 
 REPEATS: Final = "waits a little and repeats the request by itself, as often as its RetryPolicy allows"
+
+GIVES: Final = "gives the answer's payload"
 
 DOES: Final[dict[Act, str]] = {
     Act.FAIL: "raises the error at once, and does not repeat the request by itself",
@@ -52,21 +56,27 @@ DOCUMENTED: Final[dict[str, str]] = {
 }
 """Where a code is documented, in words."""
 
+NOWHERE: Final = "by nobody; the operation's page: {page}"
+
 SHORT: Final[dict[str, str]] = {"doc": "by the vendor", "code": "in a demo's code", "inferred": "for another operation"}
+
+
+class _UnlistedCode(Code):
+    """A code that nobody documents."""
 
 
 def explain(
     operation: Annotated[str, typer.Argument(help="An operation, by our name or the one in the vendor's logs.")],
-    code: Annotated[str | None, typer.Argument(help="One of its result codes, leading zeros included.")] = None,
+    code: Annotated[str | None, typer.Argument(help="A result code, leading zeros included.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Explain an operation, or what one of its result codes means, proves and asks for."""
     form = form_of(as_json=as_json, as_csv=False)
     found = _operation(operation)
-    known = None if code is None else _code(found, code)
 
     def work() -> int:
-        if known is not None:
+        if code is not None:
+            known = found.codes.get(code) or _success(found, code) or _unlisted(found, code)
             facts = _facts(known) if form is Form.JSON else _words(found, known)
             show_one({"operation": found.name, **facts}, form)
         elif form is Form.JSON:
@@ -104,12 +114,24 @@ def _operation(name: str) -> Operation[Any]:
     raise typer.BadParameter(f"{name!r} is no operation{hint}")
 
 
-def _code(operation: Operation[Any], code: str) -> Code:
-    known = operation.codes.get(code)
-    if known is None:
-        listed = ", ".join(operation.codes) or "none is documented"
-        raise typer.BadParameter(f"{code!r} is in no table of {operation.name} ({listed})")
-    return known
+def _success(operation: Operation[Any], code: str) -> Code | None:
+    if code not in {one.success for one in operation.envelope.codes}:
+        return None
+    return Code(code, "all is well", proves=Delivery.ACCEPTED, page=operation.page)
+
+
+def _unlisted(operation: Operation[Any], code: str) -> _UnlistedCode:
+    """Say of a code that is in no table what a client takes it for; it is the one that is looked up at night."""
+    proves: Delivery = Delivery.REJECTED if operation.effect is Effect.READ else Delivery.UNKNOWN
+    step = next_step(delivery=proves, reason=Reason.UNKNOWN_CODE, effect=operation.effect)
+    listed = f"listed are {', '.join(operation.codes)}" if operation.codes else "none is documented"
+    return _UnlistedCode(
+        code,
+        f"in no table of {operation.name}; {listed}",
+        proves=proves,
+        page=operation.page,
+        remedy=step if proves is Delivery.REJECTED else f"{step} Ask the operator what the code means.",
+    )
 
 
 def _facts(code: Code) -> dict[str, Any]:
@@ -118,7 +140,7 @@ def _facts(code: Code) -> dict[str, Any]:
         "meaning": code.meaning,
         "proves": code.proves,
         "act": code.act,
-        "source": code.source,
+        "source": None if isinstance(code, _UnlistedCode) else code.source,
         **({"remedy": code.remedy} if code.remedy else {}),
         "page": code.page,
     }
@@ -127,17 +149,22 @@ def _facts(code: Code) -> dict[str, Any]:
 def _words(operation: Operation[Any], code: Code) -> dict[str, Any]:
     """Give the facts as people read them."""
     harmless = operation.effect.harmless and code.proves is Delivery.UNKNOWN
+    does = GIVES if code.proves is Delivery.ACCEPTED else REPEATS if harmless else DOES[code.act]
+    documented = NOWHERE if isinstance(code, _UnlistedCode) else DOCUMENTED[code.source]
     return {
         "code": code.code,
         "meaning": code.meaning,
         "proves": PROVES[code.proves],
-        "the client": REPEATS if harmless else DOES[code.act],
+        "the client": does,
         "what to do": code.remedy or None,
-        "documented": DOCUMENTED[code.source].format(page=code.page),
+        "documented": documented.format(page=code.page),
     }
 
 
 def _repeat(operation: Operation[Any]) -> str:
     if operation.effect.harmless:
         return "repeated by itself"
-    return "repeated by itself only while not one byte has left"
+    return (
+        "repeated by itself only while not one byte has left, when it was refused for coming too soon "
+        "(429, or a code that says so), and once with a renewed credential"
+    )

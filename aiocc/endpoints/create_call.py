@@ -126,8 +126,8 @@ async def create_call(
     """Create an outbound call to a number.
 
     It is not idempotent, and no idempotency key is documented: it is repeated by itself only when not one byte
-    of it had left, or when it was refused for its token. Give each call its own `call_data`, so that one whose
-    answer was lost can be looked up.
+    of it had left, or when it was refused: as too early (429) or, once, for its token. Give each call its own
+    `call_data`, so that one whose answer was lost can be looked up.
 
     Args:
         called: The number to dial, 1 to 32 characters.

@@ -13,7 +13,10 @@ import pytest
 import typer.main
 
 import aiocc
+from aiocc.cli import exits
 from aiocc.cli.app import app
+from aiocc.cli.explain import PROVES
+from aiocc.delivery import Delivery
 from aiocc.simulator import Simulator
 
 from .conftest import Run
@@ -78,7 +81,6 @@ def test_result_codes_in_each_form(run: Run) -> None:
         ("note", "send", "x" * 1024, "--to", "31002"),
         ("note", "send", "x", "--to", "12"),
         ("explain", "no_operation"),
-        ("explain", "create_call", "99"),
         ("call", "nothing"),
     ],
 )
@@ -185,6 +187,57 @@ def test_a_code_is_explained_in_words(run: Run, operation: str, code: str, rows:
     assert rows == {name: shown[name][: len(words)] for name, words in rows.items()}
     assert {"operation", "code", "meaning", "proves", "the client", "documented"} <= shown.keys()
     assert shown.keys() <= {"operation", "code", "meaning", "proves", "the client", "what to do", "documented"}
+
+
+@pytest.mark.parametrize(
+    ("operation", "code", "proves", "advice"),
+    [
+        ("create_call", "999", Delivery.UNKNOWN, "The call may be ringing. Do not repeat."),
+        ("send_note", "999", Delivery.UNKNOWN, "The message may have arrived"),
+        ("obs_result_codes", "999", Delivery.REJECTED, "Nothing was done. Look the code up with the operator"),
+        ("sign_out", "999", Delivery.UNKNOWN, "It may have been done; repeating is safe"),
+        ("create_call", "0", Delivery.ACCEPTED, ""),
+    ],
+)
+def test_a_code_in_no_table_is_explained(run: Run, operation: str, code: str, proves: Delivery, advice: str) -> None:
+    """What a client takes it for, and what to do now: the answer, not a usage error."""
+    done = run("explain", operation, code, only="none")
+    told = dict(line.split("  ", 1) for line in done.stdout.splitlines())
+    words = {name: words.strip() for name, words in told.items()}
+    facts = json.loads(run("explain", operation, code, "--json", only="none").stdout)
+
+    assert 0 == done.exit_code
+    assert (proves, PROVES[proves]) == (facts["proves"], words["proves"])
+    assert words.get("what to do", "")[: len(advice)] == advice
+    assert (proves is Delivery.ACCEPTED) is (facts["source"] == "doc")
+    assert (proves is Delivery.UNKNOWN) is words.get("what to do", "").endswith("Ask the operator what the code means.")
+    assert (f"in no table of {operation}" in words["meaning"]) is (proves is not Delivery.ACCEPTED)
+
+
+@pytest.mark.parametrize(
+    ("operation", "code"), [("create_call", "999"), ("send_note", "999"), ("obs_result_codes", "999")]
+)
+def test_a_code_in_no_table_is_taken_for_what_is_explained(
+    run: Run, aicc: Simulator, operation: str, code: str
+) -> None:
+    """The client's own judgement of such an answer is the one that is shown."""
+    commands = {
+        "create_call": CALL,
+        "send_note": ("note", "send", "hello", "--to", "31002"),
+        "obs_result_codes": ("codes", "list", "1"),
+    }
+    aicc.answer_with(operation, code=code)
+
+    explained = json.loads(run("explain", operation, code, "--json").stdout)
+
+    assert exits.BY_DELIVERY[explained["proves"]] == run(*commands[operation]).exit_code
+
+
+def test_a_repeat_is_not_promised_away(run: Run) -> None:
+    """A dialled call is repeated after a 429 and with a renewed credential too, and this is said."""
+    repeats = json.loads(run("explain", "create_call", "--json", only="none").stdout)["repeats"]
+
+    assert [True] * 3 == [word in repeats for word in ("not one byte", "429", "renewed credential")]
 
 
 def test_a_near_name_is_offered(run: Run) -> None:
