@@ -59,13 +59,17 @@ class CredentialError(AioccError):
 
     Attributes:
         reason: What kept the credential from being had.
+        remedy: What to do about it, where the reason alone does not say.
+        retry_after: Seconds until another try makes sense; None where nothing is known.
     """
 
     reason: Reason = Reason.CREDENTIAL_UNAVAILABLE
+    remedy: str = ""
+    retry_after: float | None = None
 
-    def because(self, reason: Reason) -> Self:
-        """Say what kept the credential from being had."""
-        self.reason = reason
+    def because(self, reason: Reason, remedy: str = "", retry_after: float | None = None) -> Self:
+        """Say what kept the credential from being had, and what to do about it."""
+        self.reason, self.remedy, self.retry_after = reason, remedy, retry_after
         return self
 
 

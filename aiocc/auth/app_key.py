@@ -9,9 +9,9 @@ import hmac
 import time
 from typing import Any, Final
 
+from aiocc.auth.failure import no_token
 from aiocc.auth.store import CredentialStore, MemoryStore, shared
 from aiocc.auth.strategy import Credential, Fetch, Strategy, Verdict
-from aiocc.delivery import Reason
 from aiocc.errors import ConfigurationError, CredentialError
 from aiocc.protocol.checks import is_number, kind
 from aiocc.protocol.codec import CodecError, decode_json, encode_json
@@ -22,6 +22,7 @@ from aiocc.secret import Secret, conceal, header_secret, scrub
 TOKEN_PATH: Final = "/apigovernance/api/oauth/tokenByAkSk"  # noqa: S105 - a path
 JSON: Final = "application/json"
 MAX_LIFETIME: Final = 3600
+_WHERE: Final = "the service's URL, or token_url= (AIOCC_FABRIC_TOKEN_URL)"
 _ILLEGAL_OR_EXPIRED: Final = b"illegal or expired token"
 
 
@@ -129,8 +130,7 @@ class AppKey(Strategy):
         token = data.get("AccessToken")
         if answer.status != 200 or not isinstance(token, str) or not token:
             secrets = (self._app_key, self._app_secret)
-            error = CredentialError(refusal("tokenByAkSk", answer, data, "exceptionInfo", secrets))
-            raise error.because(why_refused(answer))
+            raise no_token(answer, refusal("tokenByAkSk", answer, data, "exceptionInfo", secrets), _WHERE)
         lifetime = _seconds(data.get("Expires"), default=self._lifetime)
         # Not shown in its last moments, so that it does not end between here and the service.
         expires_at = time.monotonic() + lifetime - min(5.0, lifetime / 20)
@@ -167,11 +167,6 @@ def answer_object(answer: Answer) -> dict[str, Any]:
     except CodecError:
         return {}
     return data if isinstance(data, dict) else {}
-
-
-def why_refused(answer: Answer) -> Reason:
-    """Tell a key that is refused from a token service that fails."""
-    return Reason.CREDENTIAL_REFUSED if answer.status < 500 else Reason.CREDENTIAL_UNAVAILABLE
 
 
 def refusal(operation: str, answer: Answer, data: dict[str, Any], key: str, secrets: tuple[Secret, ...] = ()) -> str:

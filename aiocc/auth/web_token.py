@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from aiocc.auth.app_key import JSON, AppKey, answer_object, endpoint_url, refusal, why_refused
+from aiocc.auth.app_key import JSON, AppKey, answer_object, endpoint_url, refusal
 from aiocc.auth.cookie import SendAs, VisitorToken
+from aiocc.auth.failure import no_token
 from aiocc.auth.store import CredentialStore, shared
 from aiocc.auth.strategy import Credential, Fetch
 from aiocc.errors import ConfigurationError, CredentialError
@@ -19,6 +20,7 @@ from aiocc.secret import conceal
 
 APPLY_PATH: Final = "/apiaccess/ccmessaging/applyToken"
 LIFETIME: Final = 3600.0
+_WHERE: Final = "url= and channel_id= of WebToken"
 
 
 class WebToken(VisitorToken):
@@ -115,9 +117,7 @@ class WebToken(VisitorToken):
         # One published example has no resultCode, and a second, escaped pair of quotes around the token.
         refused = code_text(data.get("resultCode", "0")) != "0"
         if answer.status != 200 or refused or not isinstance(token, str) or not token.strip('"'):
-            raise CredentialError(refusal("applyToken", answer, data, "resultDesc", (app.secret,))).because(
-                why_refused(answer)
-            )
+            raise no_token(answer, refusal("applyToken", answer, data, "resultDesc", (app.secret,)), _WHERE)
         if len(token) > 1 and token[0] == token[-1] == '"':
             token = token[1:-1]
         try:

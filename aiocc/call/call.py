@@ -243,6 +243,7 @@ class _Call(Generic[T]):
                 return await self.line.renewals.credential(self.line, strategy, rejected=tried.rejected)
         except CredentialError as error:
             tried.reason, tried.detail, tried.cause = error.reason, str(error), error
+            tried.remedy, tried.retry_after = error.remedy, error.retry_after
             return None
         raise Fault(Reason.DEADLINE)
 

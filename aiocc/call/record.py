@@ -56,6 +56,7 @@ class Tried:
         delivery: What it proves; set when it ends.
         reason: None for a plain success.
         reading: What the answer says.
+        remedy: What to do about it, where that is known better than its reason says.
         learnt: What the answer's head brought in place of the credential that was sent.
         sent: The request as it left; hides its credential.
         answer: What came back; hides its body.
@@ -64,6 +65,7 @@ class Tried:
     delivery: Delivery = Delivery.NOT_SENT
     reason: Reason | None = None
     detail: str = ""
+    remedy: str = ""
     reading: Reading | None = None
     status: int | None = None
     verdict: Verdict = "ok"
@@ -229,7 +231,8 @@ class Record(Generic[T]):
             effect=self.operation.effect,
             trace=self.request.trace(),
             advice=self.operation.status_advice.get(status, "") if status is not None else "",
-            remedy=known.remedy if known is not None else "",
+            remedy=(known.remedy if known is not None else "") or (decisive.remedy if decisive is not None else ""),
+            retry_after=decisive.retry_after if decisive is not None else None,
         )
 
 

@@ -15,16 +15,12 @@ from attrs import define, field
 
 from aiocc.auth.by_identity import ByIdentity
 from aiocc.auth.failure import own_error
-from aiocc.auth.held import held_credential
 from aiocc.auth.strategy import Credential, Strategy
 from aiocc.call.host import Host
-from aiocc.delivery import Reason
-from aiocc.errors import CredentialError
+from aiocc.call.token_request import LineFetch
+from aiocc.errors import AioccError, CredentialError
 from aiocc.hooks import CredentialRenewed
-from aiocc.protocol.evidence import without_answer
-from aiocc.protocol.messages import Answer, AnswerHead, Fault, Origin, Wire, WireRequest
-from aiocc.protocol.operation import Effect
-from aiocc.protocol.retry import Ended, wait_before_repeat
+from aiocc.protocol.messages import Origin
 from aiocc.secret import mask_numbers
 
 if TYPE_CHECKING:
@@ -32,7 +28,9 @@ if TYPE_CHECKING:
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 10.0
-"""Seconds after a failed fetch in which no other begins: the failure is told again instead. Doubles with each."""
+"""Seconds after a failed fetch, repeats and all, in which no other begins: the failure is told again instead. Doubles
+with each, and is as long as the service asked for where that is more.
+"""
 
 log: logging.Logger = logging.getLogger("aiocc")
 
@@ -60,19 +58,31 @@ class _State:
     """What is going on for one strategy, which it must not keep alive: a failure is kept without its trace."""
 
     flight: _Flight | None = None
-    failure: Exception | None = None
+    failure: AioccError | None = None
     pause: float = 0.0
+    since: float = 0.0
     until: float = 0.0
 
-    def failed(self, error: Exception, now: float) -> None:
+    def failed(self, error: AioccError, now: float) -> None:
         """Begin a pause, twice as long as the one before."""
         self.failure = error
         self.pause = min(max(self.pause * 2, FIRST_PAUSE), LONGEST_PAUSE)
-        self.until = now + self.pause
+        asked = error.retry_after if isinstance(error, CredentialError) else None
+        self.since, self.until = now, now + max(self.pause, min(asked or 0.0, LONGEST_PAUSE))
 
     def worked(self) -> None:
         """Forget failures."""
-        self.failure, self.pause, self.until = None, 0.0, 0.0
+        self.failure, self.pause, self.since, self.until = None, 0.0, 0.0, 0.0
+
+    def told_again(self, strategy: Strategy, now: float) -> AioccError | None:
+        """Give the failure as one of before, while its pause goes on; None after it, or where nothing has failed."""
+        if self.failure is None or now >= self.until:
+            return None
+        error, left = own_error(strategy, self.failure), self.until - now
+        if isinstance(error, CredentialError):
+            error.retry_after = max(error.retry_after - (now - self.since), left) if error.retry_after else left
+        error.args = (f"failed {now - self.since:.1f} s ago, the next try in {left:.1f} s: {error}",)
+        return error
 
 
 class Renewals:
@@ -99,8 +109,8 @@ class Renewals:
         while True:
             flight = state.flight
             if flight is None:
-                if state.failure is not None and line.clock() < state.until:
-                    raise own_error(strategy, state.failure)
+                if (error := state.told_again(strategy, line.clock())) is not None:
+                    raise error
                 flight = self._begin(state, _Flight(line, strategy, rejected, at))
             await flight.done.wait()
             if flight.error is not None:
@@ -156,92 +166,3 @@ def _land(state: _State, flight: _Flight) -> None:
     if state.flight is flight:
         state.flight = None
     flight.done.set()
-
-
-class LineFetch:
-    """The I/O of a strategy: over its service's transport, in the token lane, repeated as what it is: idempotent."""
-
-    def __init__(self, line: Line, renewals: Renewals, at: Origin | None = None) -> None:
-        self._line = line
-        self._renewals = renewals
-        self._at = at
-
-    @property
-    def origin(self) -> Origin:
-        """The service's own address."""
-        return self._at or self._line.target.origin
-
-    async def credential(
-        self, strategy: Strategy, /, *, rejected: Credential | None = None, at: Origin | None = None
-    ) -> Credential:
-        """Obtain the credential of another strategy that this one builds upon."""
-        held = held_credential(strategy, rejected)
-        if held is None:
-            return await self._renewals.credential(self._line, strategy, rejected=rejected, at=at)
-        if held.due:
-            await self._renewals.renew_ahead(self._line, strategy, held, at=at)
-        return held
-
-    async def __call__(self, request: WireRequest, /) -> Answer:
-        """Send a token request.
-
-        Raises:
-            CredentialError: There was no answer.
-        """
-        line = self._line
-        deadline = line.clock() + line.timeouts.token
-        seen: set[Reason] = set()
-        number = 1
-        while True:
-            wire = Wire()
-            try:
-                return await self._once(self._complete(request), wire, deadline)
-            except Fault as fault:
-                reason, detail = fault.reason, fault.detail
-            ended = Ended(number, without_answer(reason, left=wire.left), reason, seen_before=reason in seen)
-            delay = wait_before_repeat(line.retry, Effect.IDEMPOTENT, ended)
-            if (
-                delay is None
-                or line.clock() + delay + line.timeouts.least > deadline
-                or not line.budget.pay(ended, None)
-            ):
-                break
-            seen.add(reason)
-            number += 1
-            await anyio.sleep(delay)
-        said = f" ({detail})" if detail else ""
-        error = CredentialError(f"no token from {request.origin or self.origin}: {reason.value}{said}")
-        # What kept the connection from opening keeps its name: it has remedies of its own.
-        raise error if wire.left or reason is Reason.DEADLINE else error.because(reason)
-
-    async def _once(self, request: WireRequest, wire: Wire, deadline: float) -> Answer:
-        line = self._line
-        await line.token_lane.acquire(deadline)
-        try:
-            return await line.transport.exchange(
-                request, wire, deadline=deadline, timeouts=line.timeouts, limits=line.limits, on_head=_ignore
-            )
-        finally:
-            line.token_lane.release()
-
-    def _complete(self, request: WireRequest) -> WireRequest:
-        line = self._line
-        origin = request.origin or self.origin
-        prefix = line.target.prefix if request.origin is None and self._at is None else ""
-        return WireRequest(
-            method=request.method,
-            origin=origin,
-            path=prefix + request.path,
-            query=request.query,
-            headers=[
-                ("Host", origin.authority),
-                *line.client_headers,
-                *request.headers,
-                *([("Content-Length", str(len(request.body)))] if request.body is not None else []),
-            ],
-            body=request.body,
-        )
-
-
-def _ignore(_: AnswerHead) -> None:
-    """A token's answer teaches nothing by its head."""

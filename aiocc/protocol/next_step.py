@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from aiocc.delivery import Delivery, Reason
 from aiocc.protocol.operation import Effect
 
@@ -52,7 +54,14 @@ _UNKNOWN = {
 
 
 def next_step(
-    *, delivery: Delivery, reason: Reason, effect: Effect, trace: str = "", advice: str = "", remedy: str = ""
+    *,
+    delivery: Delivery,
+    reason: Reason,
+    effect: Effect,
+    trace: str = "",
+    advice: str = "",
+    remedy: str = "",
+    retry_after: float | None = None,
 ) -> str:
     """Say what to do now.
 
@@ -62,14 +71,18 @@ def next_step(
         effect: Of the operation.
         trace: How the application finds the request in the vendor's records.
         advice: What the operation's page says of this status.
-        remedy: Of a code that refused it, in place of the reason's.
+        remedy: Of a code that refused it, or of what is nearer at hand, in place of the reason's.
+        retry_after: Seconds that the service asked to wait.
     """
     if delivery is Delivery.NOT_SENT:
-        line = f"Nothing was sent; repeating is safe. {_NOT_SENT.get(reason, 'See the reason.')}"
+        line = f"Nothing was sent; repeating is safe. {remedy or _NOT_SENT.get(reason, 'See the reason.')}"
     elif delivery is Delivery.REJECTED:
+        if reason is Reason.RATE_LIMITED and retry_after:
+            remedy = f"{wait_for(retry_after)}, then send it again more slowly."
         line = f"Nothing was done. {remedy or _REJECTED.get(reason, 'See the description.')}"
     elif delivery is Delivery.ACCEPTED:
         line = "It was done. Do not repeat. Only the answer's payload could not be read."
+        line = f"{line} {trace}" if trace and effect is Effect.CALL else line
     else:
         line = " ".join(filter(None, (_unknown(effect, trace), _UNKNOWN.get(reason))))
     return f"{line} The service's page: {advice}" if advice else line
@@ -78,6 +91,11 @@ def next_step(
 def remedy(reason: Reason, otherwise: str = "See the reason.") -> str:
     """Say what to mend, whatever became of a request."""
     return _NOT_SENT.get(reason) or _REJECTED.get(reason) or _UNKNOWN.get(reason) or otherwise
+
+
+def wait_for(seconds: float | None) -> str:
+    """Say for how long to wait, in whole seconds."""
+    return f"Wait {math.ceil(seconds)} s" if seconds else "Wait"
 
 
 def _unknown(effect: Effect, trace: str) -> str:
