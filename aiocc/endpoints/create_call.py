@@ -91,6 +91,7 @@ class CreateCall(Request[Call]):
         structure=lambda data: _structure_call(data["resultData"]),
         effect=Effect.CALL,
         codes=CODES,
+        content_type="application/json",
         page="https://support.huaweicloud.com/intl/en-us/api-cec/cec_07_2234.html",
         status_advice={
             400: "check the request path and parameters.",

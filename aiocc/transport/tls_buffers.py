@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from contextlib import suppress
 from typing import Any, Final, cast
 
 _CHUNK: Final = 16 * 1024
@@ -84,9 +83,3 @@ class TLSBuffers:
                 break
             plain = plain + piece if plain else piece
         return plain
-
-    def farewell(self) -> bytes:
-        """Say that nothing more will be sent; gives what is to be handed to the socket."""
-        with suppress(ssl.SSLError):
-            self._session.unwrap()
-        return self.pending()

@@ -24,6 +24,7 @@ class Job:
     def __init__(self) -> None:
         self.begun = anyio.Event()
         self.ended = anyio.Event()
+        self.times = 0
 
     async def forever(self) -> None:
         self.begun.set()
@@ -37,6 +38,7 @@ class Job:
         raise KeyError("s3cret")
 
     async def briefly(self) -> None:
+        self.times += 1
         self.begun.set()
 
 
@@ -76,6 +78,8 @@ async def test_many_at_once_before_it_has_begun() -> None:
     for job in jobs:
         await job.begun.wait()
     await host.aclose()
+
+    assert [1] * 10 == [job.times for job in jobs]
 
 
 async def test_an_error_ends_nothing_else(caplog: pytest.LogCaptureFixture) -> None:

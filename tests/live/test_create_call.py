@@ -64,7 +64,7 @@ async def test_what_leaves_is_what_the_page_says(aicc: Simulator, aicc_client: C
     assert ("POST", PATH) == (seen.method, seen.target)
     assert [
         ("Host", aicc.url("fabric").removeprefix("https://")),
-        *common_headers("application/json; charset=UTF-8"),
+        *common_headers("application/json"),
         ("Content-Length", str(len(body))),
         ("X-APP-Key", aicc.environment["AIOCC_FABRIC_APP_KEY"]),
     ] == headers

@@ -541,16 +541,22 @@ def test_one_client_serves_one_loop_after_the_other(backends: tuple[str, str]) -
 @pytest.mark.usefixtures("abandoned")
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 def test_closing_in_another_loop_touches_nothing() -> None:
-    """aclose() after the loop has ended is no error, and the transport is closed."""
+    """aclose() after the loop has ended is no error, and the transport is closed: nothing is sent by it any more."""
     transport = PoolTransport()
 
-    async def use() -> None:
+    async def use() -> tuple[int, str]:
         async with serving() as served, httpx.AsyncClient() as plain:
-            request = plain.build_request("GET", served.url)
-            await (await transport.handle_async_request(request)).aread()
+            try:
+                response = await transport.handle_async_request(plain.build_request("GET", served.url))
+                told = (await response.aread()).decode()
+            except httpx.ConnectError as error:
+                told = str(error)
+            return served.connections, told
 
-    anyio.run(use)
+    connections, _ = anyio.run(use)
     anyio.run(transport.aclose)
+
+    assert (1, (0, "client was closed")) == (connections, anyio.run(use))
 
 
 def test_a_second_loop_is_refused_while_the_first_still_runs() -> None:

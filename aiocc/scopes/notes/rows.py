@@ -140,11 +140,6 @@ def id_of(request: NoteRequest) -> int:
     return request.number << 8 | (int("1" + request.part, 2) if request.part else 1)
 
 
-def place_of(row_id: int) -> tuple[int, str]:
-    """Give number and part of an id."""
-    return row_id >> 8, bin(row_id & 0xFF)[3:]
-
-
 def receivers_of(packed: bytes) -> Iterator[int]:
     """Give the receivers of a row."""
     for start in range(0, len(packed), 4):
