@@ -196,18 +196,20 @@ class Client(Principals):
             CallError: One of its children, by what is known.
         """
         self._services.of(service)
-        request = service_request(
-            service,
-            method,
-            path,
-            path_params=path_params,
-            query=query,
-            json=json,
-            headers=headers_option(headers),
-            envelope=envelope,
-            repeatable=repeatable,
-        )
-        del headers  # one may be a key, and this frame stands in the traceback of any error
+        try:
+            request = service_request(
+                service,
+                method,
+                path,
+                path_params=path_params,
+                query=query,
+                json=json,
+                headers=headers_option(headers),
+                envelope=envelope,
+                repeatable=repeatable,
+            )
+        finally:  # one may be a key or a number, and this frame stands in the traceback of any error
+            del headers, path_params, query, json
         return (await self.send(request)).unwrap()
 
     def explain(self, request: Request[Any]) -> Explanation:
@@ -252,8 +254,8 @@ class Client(Principals):
         Raises:
             ConfigurationError: An option cannot be used.
         """
-        if deadline is not None and not is_seconds(deadline):
-            raise ConfigurationError(f"deadline must be a number of seconds, not {kind(deadline)}")
+        if deadline is not None and not (is_seconds(deadline) and deadline >= 0):
+            raise ConfigurationError(f"deadline must be a number of seconds, 0 or more, not {kind(deadline)}")
         if retry is not None and not isinstance(retry, RetryPolicy):
             raise ConfigurationError(f"retry must be a RetryPolicy, not {kind(retry)}")
         for name, value in (("bulk", bulk), ("exchanges", exchanges)):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import ssl
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from types import NoneType
 from typing import Any
 
@@ -14,6 +13,7 @@ from attrs import field, frozen
 
 from aiocc.call.limiter import Limiter
 from aiocc.errors import ConfigurationError
+from aiocc.protocol.checks import is_token, kind, setting
 from aiocc.protocol.limits import AnswerLimits, PoolLimits, Timeouts, optional_positive_whole
 from aiocc.protocol.messages import Origin, parse_url
 from aiocc.protocol.pace import Rate
@@ -21,22 +21,23 @@ from aiocc.protocol.retry import RetryPolicy
 from aiocc.secret import Secret, conceal
 from aiocc.transport.tls import TLS
 
-_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _FRAMING = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection", "upgrade", "te"})
 _CREDENTIALS = frozenset({"authorization", "proxy-authorization", "x-app-key", "guid", "cookie", "ccmessaging-token"})
 
 Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 
 
+@conceal
 def headers_option(headers: Headers) -> tuple[tuple[str, str], ...]:
     """Check extra headers.
 
     Raises:
-        ConfigurationError: A name or value that no header may have, or a header that the client itself sets.
+        ConfigurationError: What is neither a mapping nor pairs, a name or value that no header may have, or a header
+            that the client itself sets.
     """
-    pairs = tuple(headers.items() if isinstance(headers, Mapping) else headers)
+    pairs = _pairs(headers)
     for name, value in pairs:
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
+        if not is_token(name):
             raise ConfigurationError(f"headers: {name!r} is no header name")
         if name.lower() in _FRAMING:
             raise ConfigurationError(f"headers: {name} is set by the client itself")
@@ -47,22 +48,19 @@ def headers_option(headers: Headers) -> tuple[tuple[str, str], ...]:
     return pairs
 
 
-def _a(*classes: type) -> Callable[[object, attrs.Attribute[Any], object], None]:
-    """Check a setting's class."""
-    wanted = " or ".join("None" if cls is NoneType else cls.__name__ for cls in classes)
-
-    def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-        if not isinstance(value, classes):
-            raise ConfigurationError(f"{attribute.name} must be {wanted}, not {_kind(value)}")
-
-    return check
+def _pairs(headers: Headers) -> tuple[tuple[str, Any], ...]:
+    try:
+        return tuple((name, value) for name, value in (headers.items() if isinstance(headers, Mapping) else headers))
+    except (TypeError, ValueError):
+        given = kind(headers)
+    raise ConfigurationError(f"headers must be a mapping or pairs of text, not {given}")
 
 
 def _limiter(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if value is not None and not (
         callable(getattr(value, "acquire", None)) and callable(getattr(value, "release", None))
     ):
-        raise ConfigurationError(f"{attribute.name} must have acquire and release, as Limiter says, not {_kind(value)}")
+        raise ConfigurationError(f"{attribute.name} must have acquire and release, as Limiter says, not {kind(value)}")
 
 
 @frozen(init=False, kw_only=True)
@@ -88,16 +86,18 @@ class Service:
     url: str
     auth: httpx.Auth | None = None
     headers: tuple[tuple[str, Secret], ...] = field(default=(), repr=lambda pairs: repr([name for name, _ in pairs]))
-    pool: PoolLimits = field(validator=_a(PoolLimits))
-    timeouts: Timeouts = field(validator=_a(Timeouts))
-    limits: AnswerLimits = field(validator=_a(AnswerLimits))
-    retry: RetryPolicy = field(validator=_a(RetryPolicy))
+    pool: PoolLimits = field(validator=setting(PoolLimits))
+    timeouts: Timeouts = field(validator=setting(Timeouts))
+    limits: AnswerLimits = field(validator=setting(AnswerLimits))
+    retry: RetryPolicy = field(validator=setting(RetryPolicy))
     concurrency: int | None = field(default=None, validator=optional_positive_whole)
-    rate: Rate | None = field(default=None, validator=_a(Rate, NoneType))
+    rate: Rate | None = field(default=None, validator=setting(Rate, NoneType))
     limiter: Limiter | None = field(default=None, validator=_limiter)
-    tls: TLS | ssl.SSLContext = field(validator=_a(TLS, ssl.SSLContext))
-    transport: httpx.AsyncBaseTransport | None = field(default=None, validator=_a(httpx.AsyncBaseTransport, NoneType))
-    insecure_http: bool = field(default=False, validator=_a(bool))
+    tls: TLS | ssl.SSLContext = field(validator=setting(TLS, ssl.SSLContext))
+    transport: httpx.AsyncBaseTransport | None = field(
+        default=None, validator=setting(httpx.AsyncBaseTransport, NoneType)
+    )
+    insecure_http: bool = field(default=False, validator=setting(bool))
     origin: Origin = field(repr=False)
     prefix: str = field(repr=False)
 
@@ -127,7 +127,7 @@ class Service:
                 "url must be https, except to a literal loopback address or with insecure_http=True"
             )
         if auth is not None and not isinstance(auth, httpx.Auth):
-            raise ConfigurationError(f"auth must be a strategy of aiocc.auth, not {_kind(auth)}")
+            raise ConfigurationError(f"auth must be a strategy of aiocc.auth, not {kind(auth)}")
         self.__attrs_init__(
             url=url,
             auth=auth,
@@ -150,7 +150,3 @@ class Service:
     def server_name(self) -> str | None:
         """The name in the host's certificate, where that is not the host of the URL."""
         return self.tls.server_name if isinstance(self.tls, TLS) else None
-
-
-def _kind(value: object) -> str:
-    return "text" if isinstance(value, str | Secret) else f"a {type(value).__name__}"

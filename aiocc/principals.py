@@ -6,7 +6,7 @@ from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from typing import Unpack
 
 from aiocc.agents import Agents
-from aiocc.auth.agent_guid import AgentGuid, Cookies, SigningIn
+from aiocc.auth.agent_guid import AgentGuid, Cookies, SigningIn, plain_function
 from aiocc.auth.held import own_strategy
 from aiocc.auth.strategy import Strategy
 from aiocc.call.desk import Desk
@@ -70,7 +70,7 @@ class Principals:
 
         Raises:
             InvalidRequestError: The agent id is outside its limit.
-            ConfigurationError: The gateway was not given, or no GUID is known.
+            ConfigurationError: The gateway was not given, no GUID is known, or `on_guid` is no plain function.
         """
         self._services.of("gateway")
         if agent_id is None:
@@ -79,6 +79,7 @@ class Principals:
             raise ConfigurationError("agent_id is not given, and AIOCC_AGENT_ID is not set")
         if not is_number(agent_id) or not MIN_AGENT_ID <= agent_id <= MAX_AGENT_ID:
             refuse("agent_id", f"a whole number from {MIN_AGENT_ID} to {MAX_AGENT_ID}", kind(agent_id))
+        plain_function("on_guid", on_guid)
         cell = self._agents.guid(agent_id, guid, cookies)
         if on_guid is not None:
             cell.on_guid = on_guid
@@ -116,7 +117,9 @@ class Principals:
             ConfigurationError: The gateway was not given, or no GUID of an agent is known.
             InvalidRequestError: An option is outside its limit; when awaited, a note.
         """
-        given: Sequence[Agent | int | None] = [None] if agents is None else agents
+        if agents is not None and (isinstance(agents, str | bytes) or not isinstance(agents, Iterable)):
+            refuse("agents", "a list of agents or of their ids", kind(agents))
+        given: Iterable[Agent | int | None] = [None] if agents is None else agents
         senders = [one if isinstance(one, Agent) else self.agent(one) for one in given]
         return NoteRun(
             [sender.in_bulk() for sender in senders],
@@ -179,6 +182,7 @@ class Principals:
             if value is None:
                 raise ConfigurationError(f"{name} is not given, and {self._agents.why_not(agent_id, name)}")
         check_sign_in(force, on_lost, poll_pause)
+        plain_function("on_guid", on_guid)
         request = SignIn(agent_id=agent_id, password=password, phone=phone, **settings)  # type: ignore[arg-type]  # checked by the model
 
         def cell(learnt: SigningIn) -> AgentGuid:

@@ -10,6 +10,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from inspect import iscoroutinefunction
 from typing import Final
 
 import anyio
@@ -17,6 +18,7 @@ import anyio
 from aiocc.auth.cookie import append_cookies
 from aiocc.auth.strategy import Credential, Fetch, Strategy, Verdict
 from aiocc.errors import ConfigurationError
+from aiocc.protocol.checks import is_token, kind
 from aiocc.protocol.messages import Answer, AnswerHead, WireRequest
 from aiocc.secret import Secret, conceal, header_secret
 
@@ -25,7 +27,6 @@ MAX_LENGTH: Final = 1024
 POLL_CYCLE: Final = 11.0
 """Seconds: the gateway holds a poll for 10, and the next one follows within half a second."""
 _PREFIX: Final = "JSESSIONID="
-_COOKIE_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _COOKIE_VALUE: Final = re.compile(r'"?[^ ;,"\\]*"?')
 
 Cookies = Mapping[str, str | Secret] | Iterable[tuple[str, str | Secret]]
@@ -44,7 +45,8 @@ class AgentGuid(Strategy):
             cancellation or SystemExit too, is logged, and harms neither call nor session.
 
     Raises:
-        ConfigurationError: The GUID or a cookie has characters that no header may carry.
+        ConfigurationError: The GUID or a cookie has characters that no header may carry, or `on_guid` is no plain
+            function.
     """
 
     code_key: str | None = "retcode"
@@ -61,7 +63,7 @@ class AgentGuid(Strategy):
         self._cookies = _cookie_pairs(cookies)
         self._polled = False
         self._changed: anyio.Event | None = None
-        self.on_guid = on_guid
+        self.on_guid = plain_function("on_guid", on_guid)
 
     async def credential(self, fetch: Fetch, /, *, rejected: Credential | None = None) -> Credential:
         """Give the current GUID; where that was refused and the agent is polled, wait a cycle for the next one."""
@@ -227,6 +229,20 @@ class SigningIn(Strategy):
         return "ok"
 
 
+def plain_function(name: str, given: Callable[[str], object] | None) -> Callable[[str], object] | None:
+    """Check what is called and never awaited.
+
+    Raises:
+        ConfigurationError: It cannot be called, or is an async function.
+    """
+    if iscoroutinefunction(given):
+        raise ConfigurationError(f"{name} must be a plain function, not an async one: nobody would await it")
+    function: object = given
+    if function is not None and not callable(function):
+        raise ConfigurationError(f"{name} must be a plain function or None, not {kind(function)}")
+    return given
+
+
 def set_cookies(head: AnswerHead) -> dict[str, Secret]:
     """Read the cookies that an answer sets, by name; what no request could carry is passed over."""
     found: dict[str, Secret] = {}
@@ -240,9 +256,12 @@ def set_cookies(head: AnswerHead) -> dict[str, Secret]:
 
 
 def _cookie_pairs(cookies: Cookies) -> Secret:
-    pairs = list(cookies.items() if isinstance(cookies, Mapping) else cookies)
+    try:
+        pairs = [(name, value) for name, value in (cookies.items() if isinstance(cookies, Mapping) else cookies)]
+    except (TypeError, ValueError):
+        raise ConfigurationError("cookies must be a mapping or pairs of text, by the cookie's name") from None
     for name, value in pairs:
-        if not isinstance(name, str) or not _COOKIE_NAME.fullmatch(name):
+        if not is_token(name):
             raise ConfigurationError("cookies: a name has characters that no cookie's name may have")
         text = value.reveal() if isinstance(value, Secret) else value
         if not isinstance(text, str) or not text.isascii() or not text.isprintable():

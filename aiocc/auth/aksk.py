@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from aiocc.auth.strategy import Credential, Fetch, Strategy, Verdict
 from aiocc.errors import ConfigurationError
+from aiocc.protocol.checks import check_setting, is_token, kind
 from aiocc.protocol.messages import Answer, AnswerHead, WireRequest, http_date
 from aiocc.secret import Secret, conceal, header_secret
 
@@ -35,7 +36,7 @@ Pairs = Mapping[str, str] | Iterable[tuple[str, str]]
 @conceal
 def sign_c2(
     *,
-    access_key: str,
+    access_key: str | Secret,
     secret_key: str | Secret,
     method: str,
     path: str,
@@ -66,7 +67,7 @@ def sign_c2(
     moment = timestamp if isinstance(timestamp, str) else timestamp_text(timestamp)
     lines = sorted(f"{_encode(name.lower())}:{_encode(value)}" for name, value in headers.items())
     names = ";".join(sorted(name.lower() for name in headers))
-    prefix = f"{_VERSION}/{access_key}/{moment}/{names}"
+    prefix = f"{_VERSION}/{_revealed(access_key)}/{moment}/{names}"
     pairs = query.items() if isinstance(query, Mapping) else query
     query_line = "&".join(sorted({f"{_encode(name)}={_encode(value or '')}" for name, value in pairs}))
     canonical = [
@@ -117,7 +118,8 @@ class AkSk(Strategy):
         blank_query_line: Sign an empty line in place of a missing query.
 
     Raises:
-        ConfigurationError: A key that is empty or cannot travel, or `host` not among `signed_headers`.
+        ConfigurationError: A key that is empty or cannot travel, `host` not among `signed_headers`, or a switch of
+            another kind.
     """
 
     @conceal
@@ -133,10 +135,10 @@ class AkSk(Strategy):
     ) -> None:
         self._access_key = header_secret("access_key", access_key)
         self._credential = Credential(header_secret("secret_key", secret_key))
-        names = [signed_headers] if isinstance(signed_headers, str) else signed_headers
-        self._signed_headers = tuple(sorted({name.lower() for name in names}))
-        if "host" not in self._signed_headers:
-            raise ConfigurationError("signed_headers must hold 'host'")
+        check_setting("milliseconds", milliseconds, bool)
+        check_setting("blank_query_line", blank_query_line, bool)
+        _check_host(host)
+        self._signed_headers = _header_names(signed_headers)
         self._milliseconds = milliseconds
         self._host = host
         self._blank_query_line = blank_query_line
@@ -237,10 +239,28 @@ class AkSk(Strategy):
         return value
 
 
+def _check_host(given: object) -> None:
+    if given is not None and not (isinstance(given, str) and given and given.isascii() and given.isprintable()):
+        raise ConfigurationError(f"host must be what a Host header may carry or None, not {kind(given)}")
+
+
+def _header_names(given: object) -> tuple[str, ...]:
+    names = (given,) if isinstance(given, str) else tuple(given) if isinstance(given, Iterable) else ()
+    if not names or not all(map(is_token, names)):
+        raise ConfigurationError("signed_headers must be names of headers, 'host' among them")
+    lowered = tuple(sorted({name.lower() for name in names}))
+    if "host" not in lowered:
+        raise ConfigurationError("signed_headers must hold 'host'")
+    return lowered
+
+
 def _encode(text: str | bytes) -> str:
     return quote(text, safe=_UNRESERVED)
 
 
 def _hmac(key: str | Secret, message: str) -> str:
-    raw = key.reveal() if isinstance(key, Secret) else key
-    return hmac.digest(raw.encode(), message.encode(), "sha256").hex()
+    return hmac.digest(_revealed(key).encode(), message.encode(), "sha256").hex()
+
+
+def _revealed(key: str | Secret) -> str:
+    return key.reveal() if isinstance(key, Secret) else key

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hmac
 import time
+from types import NoneType
 from typing import Any, Final
 
 from aiocc.auth.failure import no_token
 from aiocc.auth.store import CredentialStore, MemoryStore, shared
 from aiocc.auth.strategy import Credential, Fetch, Strategy, Verdict
 from aiocc.errors import ConfigurationError, CredentialError
-from aiocc.protocol.checks import is_number, kind
+from aiocc.protocol.checks import check_setting, is_number, kind
 from aiocc.protocol.codec import CodecError, decode_json, encode_json
 from aiocc.protocol.messages import Answer, Origin, WireRequest, parse_url
 from aiocc.protocol.reading import escape
@@ -41,8 +42,8 @@ class AppKey(Strategy):
         store: Where tokens are kept, so that several strategies or processes can share one.
 
     Raises:
-        ConfigurationError: A key that cannot travel, a bad URL, a lifetime outside its limit. When it is used:
-            without `token_url`, its secret or token would go to a second origin.
+        ConfigurationError: A key that cannot travel, a bad URL, a lifetime outside its limit, or what is no store. When
+            it is used: without `token_url`, its secret or token would go to a second origin.
     """
 
     needs_io: bool = True
@@ -63,6 +64,7 @@ class AppKey(Strategy):
             raise ConfigurationError(
                 f"lifetime must be a whole number from 1 to {MAX_LIFETIME} seconds, not {kind(lifetime)}"
             )
+        check_setting("store", store, CredentialStore, NoneType)
         self._lifetime = lifetime
         self._origin, self._path = None, TOKEN_PATH
         self.token_url = token_url

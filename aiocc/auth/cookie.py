@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from inspect import isawaitable
 from time import monotonic
 from typing import Final, Literal
 
@@ -85,10 +86,18 @@ class CookieToken(VisitorToken):
         """Give the token, asking the supplier where there is none yet or it was refused."""
         held = self._held
         if self._supplier is not None and (held is None or held is rejected):
-            fresh = self._issue(await self._supplier())
+            fresh = self._issue(await _supplied(self._supplier))
             held = self._held = held if held is not None and held.secret == fresh.secret else fresh
         assert held is not None
         return held
+
+
+def _supplied(supplier: Callable[[], Awaitable[str | Secret]]) -> Awaitable[str | Secret]:
+    given: object = supplier()
+    if isawaitable(given):
+        return given
+    del given  # it may be the token
+    raise ConfigurationError("CookieToken's value must be the token or an async function that gives it")
 
 
 def token_secret(name: str, value: object) -> Secret:

@@ -5,6 +5,7 @@ https://support.huaweicloud.com/intl/en-us/api-cec/cec_07_2214.html
 
 from __future__ import annotations
 
+from types import NoneType
 from typing import Final
 
 from aiocc.auth.app_key import JSON, AppKey, answer_object, endpoint_url, refusal
@@ -13,6 +14,7 @@ from aiocc.auth.failure import no_token
 from aiocc.auth.store import CredentialStore, shared
 from aiocc.auth.strategy import Credential, Fetch
 from aiocc.errors import ConfigurationError, CredentialError
+from aiocc.protocol.checks import check_setting
 from aiocc.protocol.codec import encode_json
 from aiocc.protocol.messages import Answer, WireRequest
 from aiocc.protocol.reading import code_text
@@ -39,7 +41,7 @@ class WebToken(VisitorToken):
         store: Where tokens are kept, so that several processes can serve one visitor; None for nowhere else.
 
     Raises:
-        ConfigurationError: A field is empty or too long, or the URL is bad.
+        ConfigurationError: A field is empty or too long, the URL is bad, or `app_key` or `store` is of another kind.
     """
 
     needs_io: bool = True
@@ -58,6 +60,8 @@ class WebToken(VisitorToken):
         store: CredentialStore | None = None,
     ) -> None:
         super().__init__(send_as=send_as, lifetime=LIFETIME * 0.98)
+        check_setting("app_key", app_key, AppKey)
+        check_setting("store", store, CredentialStore, NoneType)
         fields: dict[str, object] = {
             "channelId": channel_id,
             "userId": user_id,

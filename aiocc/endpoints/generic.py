@@ -15,6 +15,7 @@ from aiocc.protocol.codec import encode_json
 from aiocc.protocol.codes import CodeTable
 from aiocc.protocol.envelope import FABRIC, GATEWAY, ISALES, WEBADAPTER, EnvelopeRule
 from aiocc.protocol.operation import Effect, Operation, Request
+from aiocc.secret import conceal
 
 Scalar = str | int
 Pairs = Mapping[str, Scalar] | Iterable[tuple[str, Scalar]]
@@ -40,9 +41,9 @@ class ServiceRequest(Request[Mapping[str, Any]]):
     """A request of an operation that has no module here; made by `service_request`."""
 
     operation: Operation[Mapping[str, Any]]
-    params: Mapping[str, str] = field(factory=dict)
-    pairs: tuple[tuple[str, str], ...] = ()
-    json: Mapping[str, Any] | None = None
+    params: Mapping[str, str] = field(factory=dict, repr=False)
+    pairs: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    json: Mapping[str, Any] | None = field(default=None, repr=False)
     extra: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     def path_params(self) -> Mapping[str, str]:
@@ -62,6 +63,7 @@ class ServiceRequest(Request[Mapping[str, Any]]):
         return self.json
 
 
+@conceal
 def service_request(
     service: str,
     method: str,
@@ -80,8 +82,13 @@ def service_request(
         InvalidRequestError: A method, placeholder or value that cannot be sent.
         ConfigurationError: The path would lead elsewhere.
     """
+    check_path(path)
     if method not in _METHODS:
         raise InvalidRequestError(f"method must be one of {', '.join(_METHODS)}, not {shown(method)}")
+    if envelope is not None and not isinstance(envelope, EnvelopeRule):
+        refuse("envelope", "an EnvelopeRule or None", kind(envelope))
+    if not isinstance(repeatable, bool):
+        refuse("repeatable", "True or False", kind(repeatable))
     effect = Effect.READ if method == "GET" else (Effect.IDEMPOTENT if repeatable else Effect.CHANGE)
     operation: Operation[Mapping[str, Any]] = Operation(
         name=f"{service}.request",
@@ -104,6 +111,16 @@ def service_request(
     )
 
 
+def check_path(path: object) -> None:
+    """Check that a path is text.
+
+    Raises:
+        InvalidRequestError: It is none.
+    """
+    if not isinstance(path, str):
+        refuse("path", "text such as '/rest/x'", kind(path))
+
+
 def _checked_path(path: str) -> str:
     if not _PATH.fullmatch(path) or path.startswith("//"):
         raise ConfigurationError(
@@ -116,6 +133,8 @@ def _checked_path(path: str) -> str:
 
 
 def _checked_params(path: str, given: Mapping[str, Scalar]) -> Mapping[str, str]:
+    if not isinstance(given, Mapping):
+        refuse("path_params", "a mapping", kind(given))
     wanted = set(_PLACEHOLDER.findall(path))
     if wanted != set(given):
         missing, unused = sorted(wanted - set(given)), sorted(set(given) - wanted)

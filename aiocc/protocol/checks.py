@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from aiocc.errors import InvalidRequestError
+from aiocc.errors import ConfigurationError, InvalidRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     import attrs
 
     Check = Callable[[Any, attrs.Attribute[Any], Any], None]
+
+_TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_WORDS: Final[dict[type, str]] = {NoneType: "None", bool: "True or False", str: "text"}
 
 
 def refuse(field: str, limit: str, given: str) -> NoReturn:
@@ -31,7 +36,28 @@ def kind(value: object) -> str:
         return f"{value}" if abs(value) < 10**12 else "a far larger number"
     if isinstance(value, str):
         return f"text of {len(value)} characters" if value else "empty text"
-    return f"a {type(value).__name__}"
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
+
+
+def check_setting(name: str, value: object, *classes: type) -> None:
+    """Check a setting's class; a bool is no number.
+
+    Raises:
+        ConfigurationError: It is of another class; the message does not show it.
+    """
+    if not isinstance(value, classes) or (isinstance(value, bool) and bool not in classes):
+        wanted = " or ".join(_WORDS.get(cls, cls.__name__) for cls in classes)
+        raise ConfigurationError(f"{name} must be {wanted}, not {kind(value)}")
+
+
+def setting(*classes: type) -> Check:
+    """Check a setting's class."""
+
+    def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        check_setting(attribute.name, value, *classes)
+
+    return check
 
 
 def text(minimum: int, maximum: int | None, *, optional: bool = False) -> Check:
@@ -99,6 +125,11 @@ def one_of(*allowed: str, optional: bool = False) -> Check:
 def is_number(value: object) -> bool:
     """Whether this is a whole number, which a bool is not."""
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_token(value: object) -> bool:
+    """Whether this is a token of RFC 9110, as names of headers and of cookies are."""
+    return isinstance(value, str) and _TOKEN.fullmatch(value) is not None
 
 
 def is_seconds(value: object) -> bool:

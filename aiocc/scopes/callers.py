@@ -12,7 +12,7 @@ from aiocc.auth.strategy import Strategy
 from aiocc.call.desk import Desk
 from aiocc.call.line import CallOptions
 from aiocc.endpoints.click_to_dial import ClickToDial, MediaAbility, click_to_dial
-from aiocc.endpoints.generic import AGENT_PREFIX, Pairs, Scalar, service_request
+from aiocc.endpoints.generic import AGENT_PREFIX, Pairs, Scalar, check_path, service_request
 from aiocc.endpoints.leave_message import leave_message
 from aiocc.endpoints.send_note import SendNote, send_note, sent_by
 from aiocc.errors import InvalidRequestError
@@ -195,18 +195,23 @@ class Agent:
             envelope: How the answer is opened, where not by `retcode`.
             repeatable: Whether doing it twice does no harm, so that it may be repeated.
         """
+        check_path(path)
         full = path if path.startswith("/") else AGENT_PREFIX + path
         own = {"agent_id": self.agent_id} if "{agent_id}" in full else {}
-        request = service_request(
-            "gateway",
-            method,
-            full,
-            path_params={**own, **(path_params or {})},
-            query=query,
-            json=json,
-            envelope=envelope,
-            repeatable=repeatable,
-        )
+        given: Any = path_params or {}
+        try:
+            request = service_request(
+                "gateway",
+                method,
+                full,
+                path_params={**own, **given} if isinstance(given, Mapping) else given,
+                query=query,
+                json=json,
+                envelope=envelope,
+                repeatable=repeatable,
+            )
+        finally:  # they may hold a number, and this frame stands in the traceback of any error
+            del path_params, given, query, json
         return (await self.send(request)).unwrap()
 
     def __repr__(self) -> str:

@@ -8,23 +8,55 @@ from collections.abc import Callable
 from functools import lru_cache
 from os import PathLike, fspath
 from pathlib import Path
+from typing import Any
 
+import attrs
 from attrs import field, frozen
 
 from aiocc.errors import ConfigurationError
+from aiocc.protocol.checks import kind, setting
 from aiocc.secret import Secret, conceal
 
 CertificateFiles = str | tuple[str, str] | tuple[str, str, str | Secret]
 
 
 def _path(value: str | PathLike[str] | None) -> str | None:
-    return None if value is None else fspath(value)
+    return fspath(value) if isinstance(value, PathLike) else value
 
 
 def _hidden(files: CertificateFiles | None) -> CertificateFiles | None:
-    if files is None or isinstance(files, str) or len(files) < 3 or isinstance(files[2], Secret):
+    if not isinstance(files, tuple) or len(files) != 3 or not isinstance(files[2], str):
         return files
     return files[0], files[1], Secret(files[2])
+
+
+def _file(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and not _is_file_name(value):
+        raise ConfigurationError(f"{attribute.name} must be the name of a file or None, not {kind(value)}")
+
+
+def _files(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    parts = value if isinstance(value, tuple) else (value,)
+    if value is None or (
+        len(parts) in (1, 2, 3)
+        and (len(parts) > 1 or not isinstance(value, tuple))
+        and all(map(_is_file_name, parts[:2]))
+        and all(isinstance(password, Secret) for password in parts[2:])
+    ):
+        return
+    raise ConfigurationError(
+        f"{attribute.name} must be the name of a file, (certificate, key), (certificate, key, password) or None, "
+        f"not {kind(value) if not isinstance(value, tuple) else 'another tuple'}"
+    )
+
+
+def _is_file_name(value: object) -> bool:
+    return isinstance(value, str) and value != "" and "\0" not in value
+
+
+def _name(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and (not isinstance(value, str) or not value or value.startswith(".")):
+        raise ConfigurationError(f"{attribute.name} must be the name of a host or None, not {kind(value)}")
 
 
 @frozen(kw_only=True)
@@ -38,14 +70,17 @@ class TLS:
             key's password.
         server_name: The name in the host's certificate, where that is not the host of the URL.
         insecure_no_verify: Trust anyone. For a laboratory; warns.
+
+    Raises:
+        ConfigurationError: A field is of another kind. Files are read when the first connection is made.
     """
 
-    ca_file: str | None = field(default=None, converter=_path)
+    ca_file: str | None = field(default=None, converter=_path, validator=_file)
     client_cert: CertificateFiles | None = field(
-        default=None, converter=_hidden, repr=lambda value: "None" if value is None else "***"
+        default=None, converter=_hidden, validator=_files, repr=lambda value: "None" if value is None else "***"
     )
-    server_name: str | None = None
-    insecure_no_verify: bool = False
+    server_name: str | None = field(default=None, validator=_name)
+    insecure_no_verify: bool = field(default=False, validator=setting(bool))
 
 
 @lru_cache(maxsize=64)

@@ -106,7 +106,7 @@ async def test_the_server_name_may_differ_from_the_host(authority: Authority) ->
 async def test_a_server_name_that_is_none_is_a_fault_and_leaves_no_socket(authority: Authority) -> None:
     """A name that TLS cannot say is found out before a connection is opened."""
     async with serving(context=authority.context()) as served:
-        async with pooled(TLS(ca_file=authority.file, server_name=".")) as transport:
+        async with pooled(TLS(ca_file=authority.file, server_name="a..b")) as transport:
             wire = Wire()
             fault = await fault_of(exchange(transport, served.origin, wire))
 
