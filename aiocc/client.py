@@ -243,7 +243,8 @@ class Client(Principals):
         """Give a view of this client with other options; it shares everything and owns nothing.
 
         Args:
-            deadline: Seconds for each call, in place of `Timeouts(total=...)`.
+            deadline: Seconds for each call, in place of `Timeouts(total=...)`; of a budget that is spent (0, or less)
+                nothing is sent.
             retry: In place of the service's.
             headers: Added to every request.
             hooks: Told of this view's calls, besides those of the client.
@@ -254,8 +255,8 @@ class Client(Principals):
         Raises:
             ConfigurationError: An option cannot be used.
         """
-        if deadline is not None and not (is_seconds(deadline) and deadline >= 0):
-            raise ConfigurationError(f"deadline must be a number of seconds, 0 or more, not {kind(deadline)}")
+        if deadline is not None and not is_seconds(deadline):
+            raise ConfigurationError(f"deadline must be a number of seconds, not {kind(deadline)}")
         if retry is not None and not isinstance(retry, RetryPolicy):
             raise ConfigurationError(f"retry must be a RetryPolicy, not {kind(retry)}")
         for name, value in (("bulk", bulk), ("exchanges", exchanges)):

@@ -111,7 +111,7 @@ class Principals:
             on_progress: Told the report after each request.
             on_invalid: "stop" raises at the first note that cannot be sent, "skip" counts it and goes on.
             bisect: Whether a request that was refused for what it holds goes on in halves.
-            deadline: Seconds for the whole run.
+            deadline: Seconds for the whole run; of a budget that is spent (0, or less) nothing is sent.
 
         Raises:
             ConfigurationError: The gateway was not given, or no GUID of an agent is known.

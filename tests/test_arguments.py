@@ -139,7 +139,6 @@ async def client(arrived: list[httpx.Request]) -> Any:
 
 
 OPTIONS: list[dict[str, Any]] = [
-    {"deadline": -1},
     {"deadline": float("nan")},
     {"headers": S3CRET},
     {"headers": 5},
@@ -201,7 +200,7 @@ RUNS: list[dict[str, Any]] = [
     {"on_progress": 5},
     {"on_invalid": "no"},
     {"bisect": "no"},
-    {"deadline": -1},
+    {"deadline": float("nan")},
 ]
 
 
@@ -213,9 +212,12 @@ async def test_an_option_of_a_fan_out_is_named(client: Client, bad: dict[str, An
         client.send_notes(**arguments)
 
 
-async def test_a_deadline_that_has_passed_sends_nothing(client: Client, arrived: list[httpx.Request]) -> None:
-    """No time left is a deadline like another."""
-    report = await client.send_notes([Note([102], "x")], agents=[101], deadline=0)
+@pytest.mark.parametrize("deadline", [0, -1])
+async def test_a_budget_that_is_spent_sends_nothing(
+    client: Client, arrived: list[httpx.Request], deadline: float
+) -> None:
+    """No time left, or less than none, is a deadline like another: nothing is sent, and the report says so."""
+    report = await client.send_notes([Note([102], "x")], agents=[101], deadline=deadline)
 
     assert (False, 0) == (report.complete, len(arrived))
 

@@ -150,7 +150,7 @@ class Agent:
             on_invalid: "stop" raises at the first note that cannot be sent, "skip" counts it and goes on.
             bisect: Whether a request that was refused for what it holds goes on in halves, down to the receivers at
                 fault.
-            deadline: Seconds for the whole run.
+            deadline: Seconds for the whole run; of a budget that is spent (0, or less) nothing is sent.
 
         Raises:
             InvalidRequestError: When awaited: a note cannot be sent.

@@ -66,8 +66,8 @@ class NoteRun:
             refuse("rate", "a Rate, such as Rate(50)", kind(rate))
         if not is_number(concurrency) or concurrency < 1:
             refuse("concurrency", "a whole number over 0", kind(concurrency))
-        if deadline is not None and not (is_seconds(deadline) and deadline >= 0):
-            refuse("deadline", "a number of seconds, 0 or more", kind(deadline))
+        if deadline is not None and not is_seconds(deadline):
+            refuse("deadline", "a number of seconds", kind(deadline))
         for option, switch in (("resend_unknown", resend_unknown), ("bisect", bisect)):
             if not isinstance(switch, bool):
                 refuse(option, "True or False", kind(switch))
