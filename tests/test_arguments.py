@@ -83,7 +83,11 @@ GOOD: dict[Callable[..., object], dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize(("make", "bad"), SETTINGS, ids=[f"{make.__name__}({bad})" for make, bad in SETTINGS])
+@pytest.mark.parametrize(
+    ("make", "bad"),
+    SETTINGS,
+    ids=[f"{number}-{make.__name__}-{next(iter(bad))}" for number, (make, bad) in enumerate(SETTINGS)],
+)
 def test_a_setting_of_another_kind_is_named(make: Callable[..., object], bad: dict[str, Any]) -> None:
     """A setting that is none is refused when it is given, by its name; what was given is not shown."""
     with pytest.raises(ConfigurationError, match=next(iter(bad))) as caught:

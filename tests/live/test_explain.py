@@ -81,7 +81,8 @@ def test_an_explanation_shows_all_but_the_credential(
     assert (name, log_name, service) == (shown.operation, shown.log_name, shown.service)
     assert (method, aicc.url(service) + target, body) == (shown.method, shown.url, shown.body)
     assert [(header, "***") for header in credentials] == list(shown.headers[-len(credentials) :])
-    assert "application/json; charset=UTF-8" == dict(shown.headers)["Content-Type"]
+    content_type = "application/json" if name == "create_call" else "application/json; charset=UTF-8"
+    assert content_type == dict(shown.headers)["Content-Type"]
     for secret in SECRETS:
         assert environ[secret] not in str(shown) + repr(shown)
     assert shown.page in str(shown)
