@@ -266,7 +266,7 @@ class _Call(Generic[T]):
             deadline=self.deadline,
             timeouts=line.times(operation) if operation.read else line.timeouts,
             limits=line.limits,
-            on_head=_nothing if strategy is None else partial(strategy.observe, sent),
+            on_head=_nothing if strategy is None else partial(_observe, strategy, sent),
             idle_at_most=self._idle_at_most(),
         )
 
@@ -337,6 +337,14 @@ class _Call(Generic[T]):
         else:
             return self.record.succeeded(result, elapsed, exchanges=self.options.exchanges)
         return self.record.failed(elapsed)
+
+
+def _observe(strategy: Strategy, sent: WireRequest, head: AnswerHead) -> None:
+    """Let a strategy learn from a head; what a user's raises takes no answer away."""
+    try:
+        strategy.observe(sent, head)
+    except Exception as error:  # noqa: BLE001 - its own; the call was answered
+        log_strategy(strategy, error)
 
 
 def _nothing(_: AnswerHead) -> None:

@@ -24,6 +24,7 @@ _CLOSE: Final = re.compile(r"(?:^|,)\s*close\s*(?:,|$)", re.IGNORECASE)
 _HEAD: Final = re.compile(
     rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [!-~]+ HTTP/1\.1\r\n(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\0\r\n]*\r\n)*\r\n"
 )
+_LAST_PORT: Final = 65_535
 _HIGH_WATER: Final = 256 * 1024
 
 Trace = Callable[[str, dict[str, Any]], Awaitable[None]]
@@ -62,12 +63,15 @@ def origin_of(request: httpx.Request) -> Origin:
     """Give where a request goes.
 
     Raises:
-        httpx.UnsupportedProtocol: Neither http nor https.
+        httpx.UnsupportedProtocol: Neither http nor https, or a port that is none.
     """
     url = request.url
     if url.scheme not in DEFAULT_PORTS:
         raise httpx.UnsupportedProtocol(f"Request URL has an unsupported protocol {url.scheme!r}.", request=request)
     port = DEFAULT_PORTS[url.scheme] if url.port is None else url.port
+    if port > _LAST_PORT:
+        # Where names are resolved it would be taken for another port, silently.
+        raise httpx.UnsupportedProtocol(f"Request URL has the port {port}, which is none.", request=request)
     return Origin(url.scheme, url.raw_host.decode("ascii"), port)
 
 

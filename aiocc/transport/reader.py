@@ -19,6 +19,8 @@ _NAMES: Final[dict[bytes, str]] = {}
 """Names of headers as they came, in lower case; few and short ones alone, since a server may invent any."""
 _KNOWN_NAMES: Final = 256
 _LONGEST_KNOWN: Final = 64
+_LARGEST_KEPT: Final = 4096
+"""Bytes of a head that is kept for the next answer; a thousand idle connections keep a thousand of them."""
 _HARMLESS: Final = frozenset(
     {
         *("server", "date", "content-type", "content-length", "content-language", "connection", "keep-alive"),
@@ -219,7 +221,7 @@ class Reader:
         data = bytes(data)
         end = data.find(b"\r\n\r\n") + 4
         exact = end + int(length) == len(data)  # an empty line before or after the answer is read over, not kept
-        if exact and end <= self._limits.headers and all(name in _HARMLESS for name, _ in head.headers):
+        if exact and end <= _LARGEST_KEPT and all(name in _HARMLESS for name, _ in head.headers):
             self._known = _Known(data[:end], len(data), head)
 
     def _take_again(self, known: _Known, data: bytes) -> None:

@@ -23,7 +23,7 @@ from aiocc.hooks import (
     Event,
     RepeatPlanned,
 )
-from aiocc.protocol.messages import Answer, WireRequest
+from aiocc.protocol.messages import Answer, AnswerHead, WireRequest
 
 from .conftest import QUICK, REQUESTS, SAMPLES, Sample, named
 from .scripted import SUCCESS, answer, client_of, close, scripted, silent
@@ -203,12 +203,19 @@ async def test_a_strategy_that_raises_ends_the_call_for_the_hooks_too() -> None:
     assert ("CallFinished", "LookupError", Delivery.NOT_SENT) == (kinds(events)[-1], finished.error, finished.delivery)
 
 
-async def test_what_a_strategy_raises_at_an_answer_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("step", ["observe", "verdict"])
+async def test_what_a_strategy_raises_at_an_answer_changes_nothing(caplog: pytest.LogCaptureFixture, step: str) -> None:
     """The message was left, whatever the user's strategy makes of that: the outcome says so, and the log names it."""
 
     class Broken(CookieToken):
+        def observe(self, sent: WireRequest, head: AnswerHead, /) -> None:
+            if step == "observe":
+                raise LookupError("no")
+
         def verdict(self, sent: WireRequest, answer: Answer, /) -> Verdict:
-            raise LookupError("no")
+            if step == "verdict":
+                raise LookupError("no")
+            return "ok"
 
     good = answer(SUCCESS["leave_message"])
     async with scripted([good]) as server, client_of(server.url, visitor=Broken("x")) as client:

@@ -511,6 +511,15 @@ async def test_port_0_is_not_the_default_one() -> None:
         assert ["http://127.0.0.1:0"] == list(transport.stats())
 
 
+async def test_a_port_that_is_none_is_not_taken_for_another() -> None:
+    """The system's resolver counts ports modulo 65,536: a request would go to another service of that host."""
+    async with serving() as served, client_of() as (client, _):
+        with pytest.raises(httpx.UnsupportedProtocol):
+            await client.get(f"http://127.0.0.1:{served.port + 65_536}")
+
+        assert 0 == served.connections
+
+
 async def test_head_and_bodiless_answers_have_no_body() -> None:
     """HEAD, 204 and 304 end with their heads."""
     async with serving(replying(answer(b"Content-Length: 5"))) as served, client_of() as (client, transport):

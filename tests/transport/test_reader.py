@@ -94,6 +94,18 @@ def test_a_known_head_is_bound_by_the_limits_of_its_own_request() -> None:
     ]
 
 
+def texts_of(reader: Reader | None) -> list[str | bytes]:
+    """Give every text that a reader keeps alive."""
+    seen: dict[int, object] = {}
+    pending: list[object] = [reader]
+    while pending:
+        one = pending.pop()
+        if id(one) not in seen and not isinstance(one, type | ModuleType):
+            seen[id(one)] = one
+            pending += gc.get_referents(one)
+    return [one for one in seen.values() if isinstance(one, str | bytes)]
+
+
 @pytest.mark.parametrize("known", [False, True], ids=["new", "known"])
 @pytest.mark.parametrize("error", [RuntimeError, asyncio.CancelledError, SystemExit])
 def test_whatever_is_raised_by_who_is_told_of_a_head_is_a_fault(known: bool, error: type[BaseException]) -> None:
@@ -134,18 +146,20 @@ def test_nobody_who_is_told_of_a_head_can_change_that_of_the_next_answer() -> No
 def test_no_credential_of_an_answer_is_kept_for_the_next(name: str) -> None:
     """An idle connection keeps nothing of a head that may hold a secret, or belongs to one caller alone."""
     canary = "canary-7f3a"
-    reader = reader_after(answer(CL, f"{name}: {canary}".encode(), body=b"ok"))
-    seen: dict[int, object] = {}
-    pending: list[object] = [reader]
-    while pending:
-        one = pending.pop()
-        if id(one) not in seen and not isinstance(one, type | ModuleType):
-            seen[id(one)] = one
-            pending += gc.get_referents(one)
+    texts = texts_of(reader_after(answer(CL, f"{name}: {canary}".encode(), body=b"ok")))
 
-    texts = [one for one in seen.values() if isinstance(one, str | bytes)]
     assert texts
     assert [] == [one for one in texts if canary in (one if isinstance(one, str) else one.decode("latin-1"))]
+
+
+def test_no_large_head_is_kept_for_the_next() -> None:
+    """A thousand idle connections cost little, however much a server has to say of itself."""
+    kept = [
+        sum(map(len, texts_of(reader_after(answer(CL, b"Server: " + b"a" * size, body=b"ok")))))
+        for size in (500, 10_000)
+    ]
+
+    assert 0 == kept[1] < 500 < kept[0]
 
 
 def test_a_line_break_that_comes_with_the_end_of_an_answer_is_read_over() -> None:
