@@ -35,15 +35,18 @@ CLIENT_HEADERS = (
 
 def open_line(name: str, service: Service, hooks: Hooks, *, place: Place, renewals: Renewals, traffic: Traffic) -> Line:
     """Make the line to a service, in one event loop; nothing is connected yet."""
-    ceiling = service.pool.max_connections
-    wished = service.concurrency or (ISALES_CONCURRENCY if name == "isales" else ceiling)
+    slots, more = _slots(name, service)
     return Line(
         name=name,
         target=target_of(service),
         client_headers=CLIENT_HEADERS,
         transport=_transport(name, service, hooks),
         admission=Admission(
-            min(wished, ceiling), max_wait=service.timeouts.queue, rate=service.rate, limiter=service.limiter
+            slots,
+            max_wait=service.timeouts.queue,
+            rate=service.rate,
+            limiter=service.limiter,
+            remedy=f"Send less at once, or raise {more}, Timeouts(queue=...).",
         ),
         poll_lane=Admission(POLL_LANE, max_wait=service.timeouts.queue),
         hooks=hooks,
@@ -56,6 +59,14 @@ def open_line(name: str, service: Service, hooks: Hooks, *, place: Place, renewa
         nearest_deadline=place.nearest_deadline,
         traffic=traffic,
     )
+
+
+def _slots(name: str, service: Service) -> tuple[int, str]:
+    """Say how many calls may be on their way at once, and what would allow more."""
+    connections = service.pool.max_connections
+    usual = min(ISALES_CONCURRENCY, connections) if name == "isales" else connections
+    bound = service.concurrency is None and usual == connections and service.transport is None
+    return service.concurrency or usual, f"{'PoolLimits(max_connections' if bound else 'Service(concurrency'}=...)"
 
 
 def target_of(service: Service) -> Target:

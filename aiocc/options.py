@@ -75,7 +75,8 @@ class Service:
         timeouts: In seconds.
         limits: What an answer may cost.
         retry: What is repeated by itself.
-        concurrency: Calls on their way at once; None for as many as connections, or 10 at iSales, as its page advises.
+        concurrency: Calls on their way at once, at most as many as connections; None for as many, or 10 at iSales, as
+            its page advises.
         rate: How often calls may go; None for as often as they come.
         limiter: A limit kept with other clients, asked after the two above; None for none.
         tls: How the host proves who it is, or an `ssl.SSLContext`.
@@ -145,6 +146,11 @@ class Service:
             origin=origin,
             prefix=prefix,
         )
+        if transport is None and self.concurrency is not None and self.concurrency > self.pool.max_connections:
+            raise ConfigurationError(
+                f"concurrency={concurrency} is more than there are connections, "
+                f"PoolLimits(max_connections={self.pool.max_connections}): raise these too"
+            )
 
     @property
     def server_name(self) -> str | None:

@@ -85,6 +85,8 @@ def test_address(url, options, origin, prefix):
         (URL, {"auth": Secret("s3cret-token")}, "auth must be "),
         (URL, {"auth": ("user", "s3cret")}, "auth must be .* not a tuple"),
         (URL, {"concurrency": 0}, "Service.concurrency must be a whole number over 0"),
+        (URL, {"concurrency": 101}, r"concurrency=101 is more .* PoolLimits\(max_connections=100\): raise these too"),
+        (URL, {"concurrency": 8, "pool": PoolLimits(max_connections=7)}, "concurrency=8 is more than there are"),
         (URL, {"transport": TRANSPORT, "pool": PoolLimits()}, "leave pool= and tls= out"),
         (URL, {"transport": TRANSPORT, "tls": TLS()}, "leave pool= and tls= out"),
     ],

@@ -26,6 +26,7 @@ SIGNED_OUT_CODES: Final = frozenset({"000-003", "100-006"})
 MAX_LENGTH: Final = 1024
 POLL_CYCLE: Final = 11.0
 """Seconds: the gateway holds a poll for 10, and the next one follows within half a second."""
+_REMEDY: Final = "Sign the agent in again, and use the GUID of that sign-in."
 _PREFIX: Final = "JSESSIONID="
 _COOKIE_VALUE: Final = re.compile(r'"?[^ ;,"\\]*"?')
 
@@ -50,6 +51,7 @@ class AgentGuid(Strategy):
     """
 
     code_key: str | None = "retcode"
+    remedy = _REMEDY
 
     @conceal
     def __init__(
@@ -157,6 +159,7 @@ class PollingGuid(Strategy):
     """
 
     code_key: str | None = "retcode"
+    remedy = _REMEDY
 
     def __init__(self, cell: AgentGuid) -> None:
         self._cell = cell

@@ -122,6 +122,8 @@ class AkSk(Strategy):
             another kind.
     """
 
+    remedy = "Check access key and secret key; `aiocc doctor` tries the signature's variants."
+
     @conceal
     def __init__(
         self,

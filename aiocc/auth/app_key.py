@@ -47,6 +47,7 @@ class AppKey(Strategy):
     """
 
     needs_io: bool = True
+    remedy = "Check what the app is entitled to, its account, and that token_url= gives this service's tokens."
 
     @conceal
     def __init__(

@@ -72,6 +72,8 @@ class CookieToken(VisitorToken):
         ConfigurationError: The token has characters that no cookie may carry.
     """
 
+    remedy = "The visitor's token has ended: take the visitor's newest token, exactly as received."
+
     @conceal
     def __init__(
         self, value: str | Secret | Callable[[], Awaitable[str | Secret]], *, send_as: SendAs = "cookie"

@@ -26,6 +26,7 @@ class Sticky(Strategy):
 
     def __init__(self, inner: Strategy) -> None:
         self._inner = inner
+        self.remedy: str = inner.remedy
         self._cookies: dict[str, Secret] = {}
         self.left: bool = False
         self.on_leaving: Callable[[], None] | None = None

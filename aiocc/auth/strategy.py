@@ -69,10 +69,12 @@ class Strategy(httpx.Auth):
     Attributes:
         code_key: Where this service's envelope has its code; only httpx's face, which knows no operation, needs it.
         needs_io: Whether `credential` may do I/O; httpx's synchronous face is refused then.
+        remedy: What to do when the service refuses the credential; empty for no more than that.
     """
 
     code_key: str | None = None
     needs_io: bool = False
+    remedy: str = ""
 
     async def credential(self, fetch: Fetch, /, *, rejected: Credential | None = None) -> Credential:
         """Obtain the credential to use now.

@@ -45,6 +45,7 @@ class WebToken(VisitorToken):
     """
 
     needs_io: bool = True
+    remedy = "Check that url= and channel_id= of WebToken belong to this web adapter."
 
     @conceal
     def __init__(

@@ -27,6 +27,10 @@ MAX_QUEUE: Final = 10_000
 RESERVED: Final = 10
 """One slot of so many is kept from bulk runs, and at least one where there are two."""
 
+_TOO_FAST = "the service's rate", "Send more slowly, or raise Service(rate=...)."
+_ASKED_TO_PAUSE = "a pause that the service asked for", "Send it again when that is over."
+_OUTNUMBERED = "Send less at once, or raise the limit of Service(limiter=...)."
+
 
 @frozen(kw_only=True)
 class AdmissionStats:
@@ -62,11 +66,19 @@ class Admission:
         max_wait: Seconds that a call waits at most.
         rate: How often calls may go, None for as often as there are slots.
         limiter: Asked last, with a slot in hand.
+        remedy: For who has waited for a slot in vain.
     """
 
     def __init__(
-        self, slots: int, *, max_wait: float, rate: Rate | None = None, limiter: Limiter | None = None
+        self,
+        slots: int,
+        *,
+        max_wait: float,
+        rate: Rate | None = None,
+        limiter: Limiter | None = None,
+        remedy: str = "",
     ) -> None:
+        self._remedy = remedy
         self._slots = slots
         self._free = slots
         self._bulk_slots = self._bulk_free = max(slots - math.ceil(slots / RESERVED), 1)
@@ -221,15 +233,16 @@ class Admission:
         """
         queue = self._bulk if bulk else self._calls
         if len(queue) >= MAX_QUEUE:
-            raise Fault(Reason.QUEUE_FULL, f"{len(queue)} calls waiting for {self._slots} slots")
+            detail = f"{len(queue)} calls waiting for {self._slots} slots"
+            raise Fault(Reason.QUEUE_FULL, detail, remedy=self._remedy)
         ahead = len(self._calls) + (len(self._bulk) if bulk else 0)
         now = anyio.current_time()
         paced = self._pace.wait(now, ahead) if self._pace is not None else 0.0
         held = self._held_until - now
         if now + max(paced, held) > min(until, deadline):
             reason = Reason.DEADLINE if deadline < until else Reason.QUEUE_TIMEOUT
-            what = "the service's rate" if paced >= held else "a pause that the service asked for"
-            raise Fault(reason, f"{what} would have let it go in {max(paced, held):.1f} s")
+            what, remedy = _TOO_FAST if paced >= held else _ASKED_TO_PAUSE
+            raise Fault(reason, f"{what} would have let it go in {max(paced, held):.1f} s", remedy=remedy)
 
     # Waiting.
 
@@ -252,7 +265,8 @@ class Admission:
             raise Fault(Reason.CLIENT_CLOSED)
         if deadline < until:
             raise Fault(Reason.DEADLINE)
-        raise Fault(Reason.QUEUE_TIMEOUT, f"{self._max_wait:g} s, {self.waiting} calls still waiting")
+        detail = f"{self._max_wait:g} s, {self.waiting} calls still waiting"
+        raise Fault(Reason.QUEUE_TIMEOUT, detail, remedy=self._remedy)
 
     async def _wait(self, waiter: _Waiter) -> None:
         """Wait to be let go; the first in the queue also until its moment, where a slot is free already."""
@@ -267,7 +281,8 @@ class Admission:
     async def _ask_limiter(self, limiter: Limiter, deadline: float, *, bulk: bool) -> None:
         until = anyio.current_time() + self._max_wait
         granted = False
-        fault = Fault(Reason.DEADLINE if deadline < until else Reason.QUEUE_TIMEOUT, "the limiter did not let it go")
+        reason = Reason.DEADLINE if deadline < until else Reason.QUEUE_TIMEOUT
+        fault = Fault(reason, "the limiter did not let it go", remedy=_OUTNUMBERED)
         try:
             with anyio.CancelScope(deadline=min(until, deadline)):
                 granted = await limiter.acquire(min(until, deadline))

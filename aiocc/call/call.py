@@ -183,7 +183,7 @@ class _Call(Generic[T]):
                     queue.release(bulk)
                 self._read(tried, answer)
         except Fault as fault:
-            tried.reason, tried.detail = fault.reason, fault.detail
+            tried.reason, tried.detail, tried.remedy = fault.reason, fault.detail, fault.remedy
             tried.delivery = without_answer(fault.reason, left=tried.wire.left)
             if fault.reason in REFUSALS and not tried.wire.left:
                 line.breaker.refused(line.clock())
@@ -290,6 +290,8 @@ class _Call(Generic[T]):
             self._ask_strategy(tried, self.strategy, tried.sent, answer)
             if tried.verdict != "ok" and reading.reason is not None and reading.delivery is Delivery.REJECTED:
                 tried.reason = reading.reason if reading.reason is Reason.AGENT_SIGNED_OUT else Reason.UNAUTHORIZED
+            if tried.reason is Reason.UNAUTHORIZED:
+                tried.remedy = self.strategy.remedy
 
     def _ask_strategy(self, tried: Tried, strategy: Strategy, sent: WireRequest, answer: Answer) -> None:
         """Have an answer judged; what a user's strategy raises now changes nothing of what the answer proves."""

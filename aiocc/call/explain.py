@@ -101,4 +101,7 @@ def _repeats(effect: Effect, policy: RetryPolicy) -> str:
         return f"Up to {policy.max_attempts} attempts."
     if policy.may_resend(effect):
         return f"Up to {policy.max_attempts} attempts, also when its fate is unknown: it may be done twice."
-    return f"Up to {policy.max_attempts} attempts while not one byte has left; never when its fate is unknown."
+    return (
+        f"Up to {policy.max_attempts} attempts while not one byte has left or it is refused as too early (429), "
+        "and one more with a renewed credential; never when its fate is unknown."
+    )

@@ -38,8 +38,13 @@ class DialReceipt(Model):
 # after an agent was reached: it leaves open what happened.
 CODES = code_table(
     [
-        Code("7", "The channel has no click-to-dial.", source="inferred"),
-        Code("12", "Outside working hours.", source="inferred"),
+        Code(
+            "7",
+            "The channel has no click-to-dial.",
+            source="inferred",
+            remedy="Have click-to-dial enabled for the web channel.",
+        ),
+        Code("12", "Outside working hours.", source="inferred", remedy="Dial again within working hours."),
         Code("13", "Exception: connecting failed, or no agent is free.", proves=Delivery.UNKNOWN, source="inferred"),
     ],
     page="https://support.huaweicloud.com/intl/zh-cn/devg-webclient-cec/cec_05_2049.html",

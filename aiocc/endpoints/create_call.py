@@ -15,7 +15,7 @@ from aiocc.call.line import Caller
 from aiocc.delivery import Delivery
 from aiocc.protocol.checks import text
 from aiocc.protocol.codec import CONVERTER, structure
-from aiocc.protocol.codes import Code, code_table
+from aiocc.protocol.codes import ASK, Code, code_table
 from aiocc.protocol.envelope import FABRIC
 from aiocc.protocol.model import Model
 from aiocc.protocol.operation import Effect, Operation, Request
@@ -52,13 +52,17 @@ _structure_call = structure(Call)
 
 CODES = code_table(
     [
-        Code("30010000001", "The feature is not enabled."),
-        Code("30010000002", "There is no SIP server information."),
-        Code("30010000003", "A parameter was refused."),
+        Code("30010000001", "The feature is not enabled.", remedy="Ask the operator to enable it."),
+        Code("30010000002", "There is no SIP server information.", remedy=ASK),
+        Code(
+            "30010000003",
+            "A parameter was refused.",
+            remedy="Correct called, caller_present or call_data: the description may say which.",
+        ),
         Code("30010009999", "Another exception of Chat.", proves=Delivery.UNKNOWN),
-        Code("30010010001", "The outbound task could not be added."),
-        Code("30010010002", "The VDN is not available."),
-        Code("30010010003", "The VDN is configured wrongly: no recording path can be made."),
+        Code("30010010001", "The outbound task could not be added.", remedy=ASK),
+        Code("30010010002", "The VDN is not available.", remedy=ASK),
+        Code("30010010003", "The VDN is configured wrongly: no recording path can be made.", remedy=ASK),
         Code("30010019999", "Another exception of CCM.", proves=Delivery.UNKNOWN),
         Code("30011010001", "No event told of the call's set-up.", proves=Delivery.UNKNOWN),
         Code("30011019999", "Another exception of CCUCS.", proves=Delivery.UNKNOWN),

@@ -27,7 +27,7 @@ class MessageReceipt(Model):
 
 CODES = code_table(
     [
-        Code("3", "A parameter is wrong; the description says which."),
+        Code("3", "A parameter is wrong.", remedy="Correct phone_no or content."),
         Code(
             "13",
             "Exception, or the message could not be saved; documented for the operation's twin at API Fabric.",

@@ -12,6 +12,7 @@ from attrs import field, frozen
 from cattrs.gen import make_dict_structure_fn, override
 
 from aiocc.call.line import Caller
+from aiocc.delivery import Reason
 from aiocc.protocol.checks import number, one_of
 from aiocc.protocol.codec import CONVERTER, structure
 from aiocc.protocol.codes import Act, Code, code_table
@@ -96,6 +97,7 @@ CODES = code_table(
             "0200022",
             "Called too often.",
             act=Act.WAIT_AND_REPEAT,
+            reason=Reason.RATE_LIMITED,
             source="inferred",
             page="https://support.huaweicloud.com/api-ccfs-cec/cec_07_0783.html",
         ),

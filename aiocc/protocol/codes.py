@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 from attrs import evolve, frozen
 
-from aiocc.delivery import Delivery
+from aiocc.delivery import Delivery, Reason
+
+ASK: Final = "Ask the operator."
+"""The remedy of what no caller can correct."""
 
 
 class Act(StrEnum):
@@ -34,6 +37,7 @@ class Code:
         source: "doc" (a page of the vendor's), "code" (its demos), "inferred" (documented for a twin).
         page: Where.
         remedy: What its caller can do about it, where the meaning alone does not say.
+        reason: Of the error, where it proves a refusal.
     """
 
     code: str
@@ -43,6 +47,7 @@ class Code:
     source: Literal["doc", "code", "inferred"] = "doc"
     page: str = ""
     remedy: str = ""
+    reason: Reason = Reason.SERVICE_CODE
 
 
 CodeTable = Mapping[str, Code]

@@ -231,7 +231,8 @@ class Fault(Exception):  # noqa: N818 - it never reaches a user
     It never reaches the user; `aiocc.call` makes the typed error of it. What had left stands in `Wire`.
     """
 
-    def __init__(self, reason: Reason, detail: str = "") -> None:
+    def __init__(self, reason: Reason, detail: str = "", *, remedy: str = "") -> None:
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
+        self.remedy = remedy

@@ -17,8 +17,8 @@ _NOT_SENT = {
     Reason.CERTIFICATE_HOST_MISMATCH: "Use the name in the certificate, or give it as TLS(server_name=...).",
     Reason.TLS_VERSION: "Have the service offer TLS 1.2 or newer.",
     Reason.TLS_FAILED: "Check that the port speaks TLS, and whether it asks for a client certificate.",
-    Reason.QUEUE_TIMEOUT: "Send less at once, or raise PoolLimits(max_connections=...), Timeouts(queue=...).",
-    Reason.QUEUE_FULL: "Send less at once, or raise PoolLimits(max_connections=...).",
+    Reason.QUEUE_TIMEOUT: "Send less at once, or raise Service(concurrency=...), PoolLimits(max_connections=...).",
+    Reason.QUEUE_FULL: "Send less at once, or raise Service(concurrency=...), PoolLimits(max_connections=...).",
     Reason.CREDENTIAL_UNAVAILABLE: "Mend what kept the credential from being had; the message says what.",
     Reason.CREDENTIAL_REFUSED: "Check the key and its secret, and whether this address is let through.",
     Reason.UNAVAILABLE: "Wait until the host takes connections again.",
@@ -39,7 +39,7 @@ _REJECTED = {
     Reason.CLIENT_CERTIFICATE_REFUSED: _CLIENT_CERTIFICATE,
     Reason.FORBIDDEN: "Ask the operator whether this address is let through and the credential entitled.",
     Reason.CLIENT_STATUS: "Check the service's URL and the arguments.",
-    Reason.SERVICE_CODE: "Correct what the description names, then send it again.",
+    Reason.SERVICE_CODE: "Correct what the description names, or ask the operator.",
     Reason.UNKNOWN_CODE: "Look the code up with the operator, then decide.",
 }
 

@@ -118,7 +118,7 @@ def _failure(operation: Operation[Any], code: str, description: str | None, data
     elif known.act is Act.RENEW:
         delivery, reason = Delivery.REJECTED, Reason.AGENT_SIGNED_OUT
     else:
-        delivery, reason = Delivery.REJECTED, Reason.SERVICE_CODE
+        delivery, reason = Delivery.REJECTED, known.reason
     return Reading(delivery=delivery, reason=reason, code=code, description=description, known=known, data=data)
 
 

@@ -168,6 +168,17 @@ async def test_an_unknown_fate_names_the_call_data(aicc: Simulator, aicc_client:
     assert (Delivery.UNKNOWN, 1) == (error.delivery, aicc.calls_placed)
 
 
+async def test_a_call_that_was_placed_unread_names_its_call_data(aicc: Simulator, aicc_client: Client) -> None:
+    """A call whose answer cannot be read was placed: its error says by what it is found."""
+    aicc.answer_with("create_call", body={"resultCode": "0"}, after_effect=True)
+
+    error = await refusal(aicc_client.create_call(called="88884432", call_data="order 7"))
+
+    expected = "It was done. Do not repeat. Only the answer's payload could not be read."
+    assert f"{expected} Look for call_data 'order 7' in the call records." == error.next_step
+    assert (Delivery.ACCEPTED, 1) == (error.delivery, aicc.calls_placed)
+
+
 @pytest.mark.parametrize(
     ("body", "delivery"),
     [

@@ -127,7 +127,7 @@ async def test_a_token_host_that_is_not_there_leaves_the_call_unsent(aicc: Simul
             "leave_message",
             AuthenticationError,
             Delivery.REJECTED,
-            "Nothing was done. Check the credential and what it is entitled to.",
+            "Nothing was done. The visitor's token has ended: take the visitor's newest token, exactly as received.",
         ),
         (
             "AIOCC_AGENT_GUID",
@@ -141,7 +141,7 @@ async def test_a_token_host_that_is_not_there_leaves_the_call_unsent(aicc: Simul
             "obs_result_codes",
             AuthenticationError,
             Delivery.REJECTED,
-            "Nothing was done. Check the credential and what it is entitled to.",
+            "Nothing was done. Check access key and secret key; `aiocc doctor` tries the signature's variants.",
         ),
         (
             "AIOCC_FABRIC_APP_SECRET",

@@ -113,7 +113,10 @@ def test_an_explanation_says_what_is_repeated(aicc: Simulator) -> None:
         return view.explain(request).repeats
 
     call, note = REQUESTS["create_call"], REQUESTS["send_note"]
-    careful = "Up to 3 attempts while not one byte has left; never when its fate is unknown."
+    careful = (
+        "Up to 3 attempts while not one byte has left or it is refused as too early (429), "
+        "and one more with a renewed credential; never when its fate is unknown."
+    )
     assert (careful, careful) == (repeats(client, call), repeats(client, note))
     assert (careful, True) == (repeats(twice, call), "it may be done twice" in repeats(twice, note))
     assert "Never repeated by itself, but once with a renewed credential." == repeats(once, note)

@@ -13,6 +13,8 @@ from aiocc import (
     Delivery,
     ObsResultCode,
     QueryObsResultCodes,
+    RateLimitedError,
+    Reason,
     RejectedError,
     Service,
 )
@@ -121,8 +123,18 @@ async def test_calls_too_often_for_ever_are_refused(aicc: Simulator, aicc_client
 
     error = await refusal(aicc_client.with_options(retry=QUICK).obs_result_codes(1))
 
-    assert (RejectedError, Delivery.REJECTED, "0200022", "Called too often.", "slowly") == told(error)
-    assert 3 == len(aicc.requests)
+    assert (RateLimitedError, Delivery.REJECTED, "0200022", "Called too often.", "slowly") == told(error)
+    assert ("Nothing was done. Wait, then send it again more slowly.", 3) == (error.next_step, len(aicc.requests))
+
+
+async def test_a_code_that_says_when_to_come_back_is_heeded(aicc: Simulator, aicc_client: Client) -> None:
+    """0200022 is read as a 429 is: what it asks to wait is in the error, and no wait past the deadline is begun."""
+    aicc.answer_with("obs_result_codes", code="0200022", headers={"Retry-After": "7200"}, times=9)
+
+    error = await refusal(aicc_client.with_options(retry=QUICK).obs_result_codes(1))
+
+    assert (Reason.RATE_LIMITED, 7200.0, 1) == (error.reason, error.retry_after, len(aicc.requests))
+    assert "Nothing was done. Wait 7200 s, then send it again more slowly." == error.next_step
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,7 @@ async def test_an_agent_who_stays_switched_over_is_refused(aicc: Simulator, aicc
 
     expected = (RejectedError, Delivery.REJECTED, "000-004", "The agent is being switched over.", "switching")
     assert expected == told(error)
+    assert "Nothing was done. Wait a moment, then send it again." == error.next_step
     assert (0, 3) == (effects(aicc), len(aicc.requests))
 
 

@@ -73,7 +73,7 @@ def test_idempotent_is_not_called_unchanged():
         (Delivery.NOT_SENT, Reason.CERTIFICATE_UNTRUSTED, "TLS(ca_file=...) or AIOCC_CA_FILE"),
         (Delivery.NOT_SENT, Reason.CERTIFICATE_HOST_MISMATCH, "TLS(server_name=...)"),
         (Delivery.NOT_SENT, Reason.DNS_FAILURE, "host name"),
-        (Delivery.NOT_SENT, Reason.QUEUE_TIMEOUT, "PoolLimits(max_connections=...)"),
+        (Delivery.NOT_SENT, Reason.QUEUE_TIMEOUT, "Service(concurrency=...)"),
         (Delivery.NOT_SENT, Reason.CREDENTIAL_UNAVAILABLE, "the message says what"),
         (Delivery.REJECTED, Reason.UNAUTHORIZED, "credential"),
         (Delivery.REJECTED, Reason.AGENT_SIGNED_OUT, "Sign the agent in again"),
@@ -94,6 +94,31 @@ def test_idempotent_is_not_called_unchanged():
 def test_line_names_the_remedy(effect, delivery, reason, words):
     """Where a cause has a remedy, the line names it whatever the effect."""
     assert words in say(delivery, reason, effect)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"), [(7200.0, "Wait 7200 s,"), (0.2, "Wait 1 s,"), (0.0, "Wait,"), (None, "Wait,")]
+)
+def test_the_wait_that_was_asked_for_is_said(effect, asked, words):
+    """Where the service said when to come back the line says it too, in whole seconds."""
+    line = next_step(delivery=Delivery.REJECTED, reason=Reason.RATE_LIMITED, effect=effect, retry_after=asked)
+
+    assert f"Nothing was done. {words} then send it again more slowly." == line
+
+
+def test_what_was_done_can_be_looked_up(effect):
+    """Of a call that was placed and whose data could not be read, the line says where it is found."""
+    line = say(Delivery.ACCEPTED, Reason.PAYLOAD_UNREADABLE, effect, trace=TRACE)
+
+    assert (effect is Effect.CALL) == line.endswith(f"could not be read. {TRACE}")
+
+
+@pytest.mark.parametrize("delivery", [Delivery.NOT_SENT, Delivery.REJECTED])
+def test_what_is_known_better_stands_in_place_of_the_reason_s(effect, delivery):
+    """The remedy of a code, a strategy or a queue takes the place of the reason's."""
+    line = say(delivery, Reason.QUEUE_TIMEOUT, effect, remedy="Do this.")
+
+    assert (True, False) == (line.endswith(" Do this."), "PoolLimits" in line)
 
 
 @pytest.mark.parametrize("delivery", Delivery)

@@ -22,6 +22,7 @@ CODES = [
     Code("7", "Refused."),
     Code("13", "Anything may have happened.", UNKNOWN),
     Code("12", "Come again.", act=Act.WAIT_AND_REPEAT),
+    Code("22", "Too often.", act=Act.WAIT_AND_REPEAT, reason=Reason.RATE_LIMITED),
     Code("000-003", "Not valid.", act=Act.RENEW),
 ]
 
@@ -187,6 +188,7 @@ def test_unknown_code(effect, code):
     [
         ("7", REJECTED, Reason.SERVICE_CODE),
         ("12", REJECTED, Reason.SERVICE_CODE),
+        ("22", REJECTED, Reason.RATE_LIMITED),
         ("13", UNKNOWN, Reason.OPEN_CODE),
         ("000-003", REJECTED, Reason.AGENT_SIGNED_OUT),
     ],
