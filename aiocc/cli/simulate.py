@@ -28,6 +28,7 @@ def run(*, host: str, tls: bool, faults: Sequence[str] = ()) -> None:
             raise typer.Exit(2) from None
         for name, value in simulator.environment.items():
             typer.echo(f"export {name}={shlex.quote(value)}")
+        typer.echo("# That agent is signed in; any other, 102 for one, signs in with the same password")
         typer.echo(
             f"# What happened: {simulator.admin_url}/ledger, or {simulator.admin_url} in a browser (Ctrl-C ends it)"
         )
