@@ -71,6 +71,13 @@ class HiddenBytes(bytes):
         return f"<{len(self)} bytes>"
 
 
+def length_of(value: object) -> str:
+    """Say how long a text is, in its place: for a `repr` of what is a person's, and no credential."""
+    if isinstance(value, str):
+        return f"<{len(value)} characters>"
+    return "None" if value is None else HIDDEN
+
+
 def scrub(text: str, secrets: Iterable[str], *, shortest: int = 6) -> str:
     """Take secrets out of foreign text that may echo them. Fragments under 6 characters are no secret, mostly."""
     for secret in sorted(set(secrets), key=len, reverse=True):

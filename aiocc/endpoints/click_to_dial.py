@@ -51,11 +51,12 @@ CODES = code_table(
 )
 
 
-def _media(value: object) -> object:
+def _media(value: MediaAbility | str) -> Any:
+    given: Any = value  # what is neither is left to the check
     try:
-        return MediaAbility(value) if isinstance(value, str) else value
+        return MediaAbility(given) if isinstance(given, str) else given
     except ValueError:
-        return value
+        return given
 
 
 def _known(_: Any, attribute: attrs.Attribute[Any], value: object) -> None:

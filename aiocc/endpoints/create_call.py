@@ -19,7 +19,7 @@ from aiocc.protocol.codes import ASK, Code, code_table
 from aiocc.protocol.envelope import FABRIC
 from aiocc.protocol.model import Model
 from aiocc.protocol.operation import Effect, Operation, Request
-from aiocc.secret import mask_numbers
+from aiocc.secret import length_of, mask_numbers
 
 
 @frozen
@@ -81,9 +81,9 @@ class CreateCall(Request[Call]):
         call_data: Data of the application's, at most 1024 characters: by it a call can be found again.
     """
 
-    called: str = field(validator=text(1, 32))
-    caller_present: str | None = field(default=None, validator=text(0, 32, optional=True))
-    call_data: str | None = field(default=None, validator=text(0, 1024, optional=True))
+    called: str = field(validator=text(1, 32), repr=length_of)
+    caller_present: str | None = field(default=None, validator=text(0, 32, optional=True), repr=length_of)
+    call_data: str | None = field(default=None, validator=text(0, 1024, optional=True), repr=length_of)
 
     operation: ClassVar[Operation[Call]] = Operation(
         name="create_call",
@@ -152,4 +152,5 @@ async def create_call(
     See https://support.huaweicloud.com/intl/en-us/api-cec/cec_07_2234.html
     """
     request = CreateCall(called=called, caller_present=caller_present, call_data=call_data)
+    del called, caller_present, call_data  # a person's, and this frame stands in the traceback of any error
     return (await self.send(request)).unwrap()

@@ -18,6 +18,7 @@ from aiocc.protocol.codes import Code, code_table
 from aiocc.protocol.envelope import RESULT_CODE, CodeField, EnvelopeRule
 from aiocc.protocol.model import Model
 from aiocc.protocol.operation import Effect, Operation, Request
+from aiocc.secret import length_of
 
 
 @frozen
@@ -49,8 +50,8 @@ class LeaveMessage(Request[MessageReceipt]):
         content: The text, not empty.
     """
 
-    phone_no: str = field(validator=text(1, None))
-    content: str = field(validator=text(1, None))
+    phone_no: str = field(validator=text(1, None), repr=length_of)
+    content: str = field(validator=text(1, None), repr=length_of)
 
     operation: ClassVar[Operation[MessageReceipt]] = Operation(
         name="leave_message",
@@ -90,4 +91,6 @@ async def leave_message(self: Caller, *, phone_no: str, content: str) -> Message
 
     See https://support.huaweicloud.com/intl/en-us/api-cec/cec_07_0959.html
     """
-    return (await self.send(LeaveMessage(phone_no=phone_no, content=content))).unwrap()
+    request = LeaveMessage(phone_no=phone_no, content=content)
+    del phone_no, content  # a person's, and this frame stands in the traceback of any error
+    return (await self.send(request)).unwrap()

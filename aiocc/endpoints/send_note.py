@@ -18,6 +18,7 @@ from aiocc.protocol.codec import structure
 from aiocc.protocol.envelope import GATEWAY
 from aiocc.protocol.model import Model
 from aiocc.protocol.operation import Effect, Operation, Request
+from aiocc.secret import length_of
 
 MIN_AGENT_ID = 101
 MAX_AGENT_ID = 999999
@@ -67,7 +68,7 @@ class SendNote(Request[NoteReceipt]):
     """
 
     to: tuple[int, ...] = field(converter=_receivers, validator=check_receivers)
-    content: str = field(validator=utf8_text(MAX_NOTE_BYTES))
+    content: str = field(validator=utf8_text(MAX_NOTE_BYTES), repr=length_of)
     agent_id: int | None = field(
         default=None, kw_only=True, validator=number(MIN_AGENT_ID, MAX_AGENT_ID, optional=True)
     )
@@ -122,4 +123,6 @@ async def send_note(self: Caller, to: Iterable[int], content: str) -> NoteReceip
 
     See https://support.huaweicloud.com/intl/en-us/api-cec/cec_07_1205.html
     """
-    return (await self.send(SendNote(to, content))).unwrap()
+    request = SendNote(to, content)
+    del content  # a person's, and this frame stands in the traceback of any error
+    return (await self.send(request)).unwrap()

@@ -80,7 +80,7 @@ def _signed_in(data: Mapping[str, Any]) -> SignedIn:
     return SignedIn(**{name: None if value is None else str(value) for name, value in values.items()})
 
 
-def _secret(value: object) -> object:
+def _secret(value: str | Secret) -> Any:
     return Secret(value) if isinstance(value, str) else value
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+from rich.pretty import pretty_repr
 
 import aiocc
 from aiocc import (
@@ -24,6 +25,7 @@ from aiocc import (
     CreateCall,
     LeaveMessage,
     MediaAbility,
+    Note,
     Outcome,
     PoolLimits,
     QueryObsResultCodes,
@@ -45,9 +47,14 @@ from aiocc.auth import (
     sign_c2,
 )
 from aiocc.call.line import CallOptions
+from aiocc.endpoints.agent_events import PollAgentEvents
+from aiocc.endpoints.dial_events import DropDial, GetDialEvents
+from aiocc.endpoints.generic import service_request
+from aiocc.endpoints.sign_in import ForceSignIn, SignIn, SignOut
 from aiocc.environment import agent_from, services_from
 from aiocc.protocol.messages import Answer, AnswerHead, WireRequest
 from aiocc.protocol.operation import Request
+from aiocc.scopes.notes import NoteRequest
 from tests.live.scripted import SUCCESS, Act, Arrived, answer, close, reset, scripted, send, silent
 
 from .conftest import QUICK
@@ -71,6 +78,8 @@ CANARY = "c4nary"
 """Is in all of them."""
 
 PHONE = "13800138000"
+TEXT = "p3rsonal-text"
+"""Both are a person's: no credential, and shown as little."""
 
 TOKEN = {"AccessToken": BEARER, "ApplyType": "Bearer", "Expires": "3600"}
 HEADERS = {"Set-GUID": f"JSESSIONID={NEXT_GUID}", "ccmessaging-token": RENEWED, "Set-Cookie": f"SLB={STICKY}"}
@@ -529,7 +538,131 @@ def test_whatever_holds_a_secret_hides_it(name: str) -> None:
 
     found = [one for one in leaks(value, [CANARY]) if name not in INSIDE or not one.startswith(apart)]
     assert [] == found
-    assert name == "explanation" or PHONE not in repr(value)  # that one is asked for to be read
+
+
+# What is a person's
+
+
+def requests() -> dict[str, Any]:
+    """Make each model of a request, with a number or a text of a person's wherever one can be."""
+    note = Note([31002], TEXT, "first")
+    session = {"agent_id": 101, "password": PASSWORD, "phone": PHONE, "vc_phone_number": PHONE}
+    made: list[Any] = [
+        LeaveMessage(phone_no=PHONE, content=TEXT),
+        ClickToDial(MediaAbility.VIDEO),
+        SendNote([31002], TEXT, agent_id=101),
+        QueryObsResultCodes(1),
+        CreateCall(called=PHONE, caller_present=PHONE, call_data=TEXT),
+        SignIn(**session),  # type: ignore[arg-type]
+        ForceSignIn(**session),  # type: ignore[arg-type]
+        SignOut(agent_id=101),
+        PollAgentEvents(agent_id=101),
+        GetDialEvents(),
+        DropDial(),
+        service_request(
+            "isales",
+            "POST",
+            "/{who}",
+            path_params={"who": PHONE},
+            query={"to": PHONE},
+            json={"x": [PHONE, TEXT]},
+            headers=(("X-Canary", HEADER),),
+        ),
+        note,
+        NoteRequest(job="job", number=0, note=0, key="first", sender=101, receivers=(31002,), content=TEXT),
+        agent_from({"AIOCC_AGENT_ID": "101", "AIOCC_AGENT_PASSWORD": PASSWORD, "AIOCC_AGENT_PHONE": PHONE}),
+    ]
+    return {type(one).__name__: one for one in made}
+
+
+def request_models(base: type = Request) -> set[str]:
+    """Name every model of a request that this package has."""
+    found = {cls for cls in base.__subclasses__() if cls.__module__.startswith("aiocc.")}
+    return {cls.__name__ for cls in found}.union(*map(request_models, found))
+
+
+def test_every_model_of_a_request_is_looked_at() -> None:
+    """A new model has to be among those that are looked at, with a person's data in it."""
+    assert request_models() <= set(requests())
+
+
+@pytest.mark.parametrize("name", [*requests()])
+def test_no_request_shows_what_is_a_persons(name: str) -> None:
+    """Printed, formatted, logged or laid out, a request shows no number and no text, but may say how long they are."""
+    request = requests()[name]
+    shown = [repr(request), str(request), f"{request} {request!r}", f"{[request]}", pretty_repr(request)]
+
+    assert [] == [text for text in shown if PHONE in text or TEXT in text or CANARY in text]
+
+
+def calls(client: Client) -> dict[str, Callable[[], Awaitable[object]]]:
+    """Give the methods to which a person's data are given, for who calls them."""
+    agent = client.agent(101)
+    any_request: dict[str, Any] = {"query": {"to": PHONE}, "json": {"text": TEXT}}
+    return {
+        "leave_message": lambda: client.leave_message(phone_no=PHONE, content=TEXT),
+        "click_to_dial": lambda: client.click_to_dial(MediaAbility.VIDEO),
+        "send_note": lambda: agent.send_note([31002], TEXT),
+        "obs_result_codes": lambda: client.obs_result_codes(1),
+        "create_call": lambda: client.create_call(called=PHONE, caller_present=PHONE, call_data="order 7"),
+        "request": lambda: client.request("isales", "POST", "/x", **any_request),
+        "an agent's request": lambda: agent.request("POST", "x", **any_request),
+    }
+
+
+PERSONAL_FAULTS = ["echo in a text", "reset", "cut short", "silence", "no json", "status 401", "status 500"]
+
+
+@TRANSPORTS
+@pytest.mark.parametrize("fault", PERSONAL_FAULTS)
+async def test_no_variable_of_a_failing_call_is_a_persons(transport: str, fault: str) -> None:
+    """Where a call fails, no variable of any frame of the error, as reports of errors show them, has number or text."""
+    errors: dict[str, CallError] = {}
+    async with scripted(success) as server:
+        server.token_act = answer(TOKEN)
+        async with opened(client_of(server.url, transport)) as client:
+            await client.send(REQUESTS["create_call"])
+            server.script = FAULTS[fault]
+            for name, call in calls(client.with_options(deadline=0.02 if fault == "silence" else 5.0)).items():
+                try:
+                    await call()
+                except CallError as error:
+                    errors[name] = error
+
+    assert {"leave_message", "click_to_dial", "send_note", "obs_result_codes", "create_call"} <= set(errors)
+    assert [] == [found for name in errors for found in leaks(errors[name], [PHONE, TEXT])]
+
+
+async def test_no_variable_of_a_refused_request_is_a_persons() -> None:
+    """What no request can be made of is not shown either by the frames of `request`."""
+    seen: list[BaseException] = []
+    client = client_of("https://x.example", NATIVE)
+    for bad in (
+        {"query": 5},
+        {"json": {"text": {TEXT}}},
+        {"path_params": {"to": PHONE}},
+        {"headers": [("X-To", f"{PHONE}\n")]},
+    ):
+        given: dict[str, Any] = {"query": {"to": PHONE}, "json": {"text": TEXT}, **bad}
+        with pytest.raises((ConfigurationError, ValueError)) as caught:
+            await client.request("isales", "POST", "/x", **given)
+        seen.append(caught.value)
+
+    assert [] == [found for one in seen for found in leaks(one, [PHONE, TEXT])]
+
+
+@pytest.mark.parametrize("kind", ["cancelled", "fail_after"])
+async def test_no_variable_of_a_cancelled_call_is_a_persons(kind: str) -> None:
+    """Nor has one where the call is cancelled."""
+    seen: list[BaseException] = []
+    async with scripted(success) as server:
+        server.token_act = answer(TOKEN)
+        async with opened(client_of(server.url, NATIVE)) as client:
+            await awaiting_an_answer(client, server)
+            for call in calls(client).values():
+                await cut_short(kind, call, seen)
+
+    assert (True, []) == (len(seen) > 0, [found for one in seen for found in leaks(one, [PHONE, TEXT])])
 
 
 async def test_what_was_used_hides_it_too() -> None:

@@ -8,6 +8,7 @@ from typing import Any, Literal, TextIO, assert_type
 import httpx
 
 from aiocc import (
+    TLS,
     Agent,
     AgentEvent,
     AgentSession,
@@ -206,6 +207,24 @@ def values(outcome: Outcome[Call], error: CallError, report: Report, run: NoteRu
     assert_type(Note([101], "x").requests(), list[SendNote])
     assert_type(RetryPolicy().allowed_for(Effect.CALL), bool)
     assert_type(RetryPolicy().may_resend(Effect.CALL), bool)
+
+
+def wrong() -> None:
+    """What a checker has to refuse: each `ignore` that is not needed is an error too."""
+    ClickToDial(5)  # type: ignore[arg-type]
+    Note(5, "x")  # type: ignore[arg-type]
+    Note("102", "x")  # type: ignore[arg-type]
+    SendNote(5, "x")  # type: ignore[arg-type]
+    SignIn(agent_id=101, password=5, phone="1")  # type: ignore[arg-type]
+    TLS(ca_file=5)  # type: ignore[arg-type]
+    TLS(client_cert=5)  # type: ignore[arg-type]
+    TLS(insecure_no_verify="no")  # type: ignore[arg-type]
+    AkSk("ak", "sk", milliseconds="no")  # type: ignore[arg-type]
+    CookieToken(lambda: "token")  # type: ignore[arg-type, return-value]
+    CreateCall(called=5)  # type: ignore[arg-type]
+    LeaveMessage(phone_no=5, content="x")  # type: ignore[arg-type]
+    assert_type((ClickToDial("0").media, Note(iter([102]), "x").to), tuple[MediaAbility, tuple[int, ...]])
+    assert_type(SignIn(agent_id=101, password="x", phone="1").password, Secret)
 
 
 def requests(request: CreateCall) -> None:

@@ -15,16 +15,18 @@ from aiocc.endpoints.send_note import MAX_AGENT_ID, MAX_NOTE_BYTES, MAX_RECEIVER
 from aiocc.errors import InvalidRequestError
 from aiocc.protocol.checks import kind, refuse, text, utf8_text
 from aiocc.protocol.model import Model
+from aiocc.secret import length_of
 
 OnInvalid = Literal["stop", "skip"]
 
 RECEIVERS = f"agent ids, each a whole number from {MIN_AGENT_ID} to {MAX_AGENT_ID}"
 
 
-def _given(value: object) -> tuple[Any, ...]:
-    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
-        refuse("to", "agent ids, each a whole number", kind(value))
-    return tuple(value)
+def _given(value: Iterable[int]) -> tuple[int, ...]:
+    given: Any = value  # what a program without a type checker may give
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        refuse("to", "agent ids, each a whole number", kind(given))
+    return tuple(given)
 
 
 class _Counted:
@@ -44,7 +46,7 @@ class Note(_Counted, Model):
     """
 
     to: tuple[int, ...] = field(converter=_given)
-    content: str = field(validator=utf8_text(MAX_NOTE_BYTES))
+    content: str = field(validator=utf8_text(MAX_NOTE_BYTES), repr=length_of)
     key: str | None = field(default=None, validator=text(1, 255, optional=True))
 
     def __attrs_post_init__(self) -> None:
@@ -106,7 +108,7 @@ class NoteRequest:
     key: str | None
     sender: int
     receivers: tuple[int, ...]
-    content: str = field(repr=lambda content: f"<{len(content)} characters>")
+    content: str = field(repr=length_of)
 
     @cached_property
     def hash(self) -> str:
