@@ -171,17 +171,23 @@ live, `GET /ledger` with the ledger as JSON, without credentials and bodies, and
 credential and belongs on the loopback.
 """
 
-from aiocc.simulator.faults import FAULTS, Fault
-from aiocc.simulator.ledger import (
-    ClickToDialCall,
-    DeliveredNote,
-    Ledger,
-    LeftMessage,
-    PlacedCall,
-    SeenRequest,
-)
-from aiocc.simulator.simulator import Simulator
-from aiocc.simulator.world import World
+try:
+    from aiocc.simulator.faults import FAULTS, Fault
+    from aiocc.simulator.ledger import (
+        ClickToDialCall,
+        DeliveredNote,
+        Ledger,
+        LeftMessage,
+        PlacedCall,
+        SeenRequest,
+    )
+    from aiocc.simulator.simulator import Simulator
+    from aiocc.simulator.world import World
+except ModuleNotFoundError as missing:
+    if (missing.name or "").partition(".")[0] not in ("starlette", "trustme", "uvicorn"):
+        raise
+    told = f"no {missing.name}: the simulator needs pip install 'aiocc[simulator]'"
+    raise ModuleNotFoundError(told, name=missing.name) from None
 
 __all__ = [
     "FAULTS",
