@@ -140,7 +140,7 @@ class Renewals:
         limit, began = line.timeouts.token, line.clock()
         try:
             with anyio.CancelScope(deadline=line.clock() + limit):
-                fetch = LineFetch(line, self, flight.at)
+                fetch = LineFetch(line, self, strategy, flight.at)
                 flight.credential = await strategy.credential(fetch, rejected=flight.rejected)
             if flight.credential is None:
                 flight.error = CredentialError(f"not within Timeouts(token={limit:g})")

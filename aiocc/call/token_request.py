@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 class LineFetch:
     """The I/O of a strategy: over its service's transport, in the token lane, repeated as what it is: idempotent."""
 
-    def __init__(self, line: Line, renewals: Renewals, at: Origin | None = None) -> None:
+    def __init__(self, line: Line, renewals: Renewals, strategy: Strategy, at: Origin | None = None) -> None:
         self._line = line
         self._renewals = renewals
+        self._strategy = strategy
         self._at = at
 
     @property
@@ -63,7 +64,7 @@ class LineFetch:
                 break
             delay = wait_before_repeat(line.retry, Effect.IDEMPOTENT, ended)
             in_time = delay is not None and line.clock() + delay + line.timeouts.least <= deadline
-            paid = line.budget.pay(ended, None) if in_time else None
+            paid = line.budget.pay(ended, self._strategy) if in_time else None
             if delay is None or paid is None:
                 break
             shown.append(ended)
@@ -71,7 +72,7 @@ class LineFetch:
         if isinstance(came, Fault):
             raise self._no_answer(request, came, left=wire.left)
         if paid is not None:
-            line.budget.answered(None, paid)
+            line.budget.answered(self._strategy, paid)
         return came
 
     def _no_answer(self, request: WireRequest, fault: Fault, *, left: bool) -> CredentialError:

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from aiocc.auth import AppKey, WebToken
+from aiocc.delivery import Reason
 from aiocc.errors import ConfigurationError, CredentialError
 from aiocc.protocol.messages import Origin
 
@@ -79,6 +80,25 @@ async def test_no_token(status, data, words):
     with pytest.raises(CredentialError, match=words) as caught:
         await web_token().credential(Fetched(BEARER, answer(status, data)))
     assert [] == [word for word in (SECRET, "bearer-1", "t0ken") if word in str(caught.value)]
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "remedy"),
+    [
+        (404, Reason.CREDENTIAL_UNAVAILABLE, "No token is given out at this address: check url= and channel_id="),
+        (200, Reason.CREDENTIAL_UNAVAILABLE, "The answer has no token: check url= and channel_id= of WebToken, and"),
+        (500, Reason.CREDENTIAL_UNAVAILABLE, "The token service fails: wait, then try again;"),
+        (429, Reason.CREDENTIAL_UNAVAILABLE, "Tokens are asked for too often. Wait 60 s, then try again."),
+        (400, Reason.CREDENTIAL_REFUSED, ""),
+    ],
+)
+async def test_why_there_is_no_token(status, reason, remedy):
+    """What to do about an application without a token depends on what answered it."""
+    with pytest.raises(CredentialError) as caught:
+        await web_token().credential(Fetched(BEARER, answer(status, {"resultCode": "1"}, retry_after="60")))
+
+    error = caught.value
+    assert (reason, remedy) == (error.reason, error.remedy[: len(remedy)])
 
 
 async def test_refused_bearer_is_renewed_once():

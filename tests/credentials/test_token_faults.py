@@ -43,6 +43,15 @@ async def test_a_bad_answer_of_the_token_service_fails_no_call(centre: Simulator
     assert ({1}, True) == ({len(outcome.attempts) for outcome in outcomes}, spent <= TRANSIENT_COST * (times - 1))
 
 
+async def test_a_throttled_token_takes_nothing_from_the_service(centre: Simulator) -> None:
+    """What a 429 costs is the credential's: the quota of the service is there for its calls."""
+    centre.answer_with("token", status=429, times=10**6)
+    async with fabric_client(centre) as client:
+        await refused(client)
+
+        assert (3, QUOTA) == (centre.token_requests, client.stats()["fabric"].retry_quota)
+
+
 @pytest.mark.parametrize(("attempts", "asked"), [(3, 3), (1, 1), (5, 5)])
 async def test_a_token_is_asked_for_as_often_as_the_policy_allows(centre: Simulator, attempts: int, asked: int) -> None:
     """Attempts are those of the service's policy."""
