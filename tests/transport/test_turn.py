@@ -8,8 +8,10 @@ from itertools import pairwise
 import anyio
 import pytest
 
+from aiocc.delivery import Reason
 from aiocc.protocol.limits import AnswerLimits
-from aiocc.protocol.messages import Wire
+from aiocc.protocol.messages import Fault, Wire
+from aiocc.transport.asyncio_connection import AsyncioConnection
 from aiocc.transport.channel import Channel
 from aiocc.transport.turn import WOKEN_AT_ONCE, Turn
 from tests.conftest import BACKENDS
@@ -72,6 +74,34 @@ async def test_a_request_that_was_given_up_before_its_turn_to_be_written_has_not
         assert given_up.cancelled()
         assert (True, True, False) == (kept.result().body == b"ok", first.left, second.left)
         assert arrived + 2 == len(served.requests)
+
+
+@pytest.mark.parametrize("shut", [False, True], ids=["another is there", "none is had"])
+async def test_a_request_whose_connection_is_lost_before_its_turn_to_be_written_goes_over_another(shut: bool) -> None:
+    """Nothing had left: it is sent once, or told as not sent and over no connection."""
+    async with serving() as served, pooled() as transport:
+        async with anyio.create_task_group() as group:
+            for _ in range(2):  # two connections, both used before
+                group.start_soon(exchange, transport, served.origin)
+        arrived = len(served.requests)
+        wires = [Wire(), Wire()]
+        calls = [asyncio.ensure_future(exchange(transport, served.origin, wire)) for wire in wires]
+        await asyncio.sleep(0)
+        assert [True, False] == [wire.left for wire in wires]
+        pool = transport._pools[served.origin]
+        if shut:
+            pool.shut()
+        next(one for one in pool._active if isinstance(one, AsyncioConnection) and one._unsent).close()
+        await asyncio.wait(calls)
+
+        assert b"ok" == calls[0].result().body
+        if shut:
+            fault = calls[1].exception()
+            assert isinstance(fault, Fault)
+            assert (Reason.CLIENT_CLOSED, False, None) == (fault.reason, wires[1].left, wires[1].reused)
+        else:
+            assert (b"ok", True, False) == (calls[1].result().body, wires[1].left, wires[1].reused)
+        assert arrived + (1 if shut else 2) == len(served.requests)
 
 
 async def test_what_comes_before_the_request_has_left_is_no_answer_to_it() -> None:
