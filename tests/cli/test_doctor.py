@@ -37,7 +37,10 @@ def test_all_well_exits_with_0_and_changes_nothing(run: Run, aicc: Simulator) ->
         (service, name) for service in SERVICES for name in ("dns", "tcp", "tls", "latency", "clock", "credential")
     } | {("isales", "no query")} == set(checks)
     assert {"ok", "skipped"} == {check["state"] for check in checks.values()}
-    assert "skipped" == checks["gateway", "credential"]["state"]
+    skipped = [
+        service for (service, name), check in checks.items() if (name, check["state"]) == ("credential", "skipped")
+    ]
+    assert ["gateway"] == skipped
     assert "days" in checks["fabric", "tls"]["detail"]
     assert (0, (), (), (), ()) == (aicc.calls_placed, aicc.dials, aicc.messages, aicc.notes, aicc.agents_signed_in)
 
@@ -132,7 +135,7 @@ def test_a_skewed_clock_is_told(run: Run, aicc: Simulator) -> None:
 @pytest.mark.parametrize(
     ("variable", "service", "advice"),
     [
-        ("AIOCC_WEBADAPTER_TOKEN", "webadapter", "AIOCC_WEBADAPTER_TOKEN"),
+        ("AIOCC_WEBADAPTER_TOKEN", "webadapter", "exactly as received: one lives an hour. WebToken(...)"),
         ("AIOCC_ISALES_ACCESS_KEY", "isales", "AIOCC_ISALES_SECRET_KEY"),
         ("AIOCC_ISALES_SECRET_KEY", "isales", "AIOCC_ISALES_SECRET_KEY"),
         ("AIOCC_FABRIC_APP_KEY", "fabric", "key and its secret"),

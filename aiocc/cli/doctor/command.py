@@ -32,7 +32,8 @@ def doctor(
 ) -> None:
     """Check each configured service: DNS, TCP, TLS, latency, clock, credential; say what to do where one fails.
 
-    Changes nothing in the contact centre. The web adapter is asked for the next event of the visitor's call: while
+    Changes nothing in the contact centre. The gateway's credential is not tried: whatever has a GUID takes an event,
+    or does something. The web adapter is asked for the next event of the visitor's call: while
     such a call lasts, that takes it from the program that waits for it.
     """
     form = form_of(as_json=as_json, as_csv=as_csv)

@@ -11,7 +11,10 @@ from aiocc.errors import CredentialError
 from aiocc.options import Service
 from aiocc.protocol.next_step import remedy
 
-TOKEN = "Give AIOCC_WEBADAPTER_TOKEN a visitor's new token: one lives as long as the visitor's session."  # noqa: S105 - a sentence
+TOKEN = (
+    "Give AIOCC_WEBADAPTER_TOKEN a visitor's newest token, exactly as received: one lives an hour. "
+    "WebToken(...) applies for one by itself."
+)
 
 
 async def credentials(name: str, service: Service, *, vdn: int, deadline: float) -> list[Check]:
