@@ -11,7 +11,7 @@ from aiocc.errors import CredentialError
 from aiocc.options import Service
 from aiocc.protocol.next_step import remedy
 
-TOKEN = (
+TOKEN = (  # noqa: S105 - a sentence
     "Give AIOCC_WEBADAPTER_TOKEN a visitor's newest token, exactly as received: one lives an hour. "
     "WebToken(...) applies for one by itself."
 )
