@@ -11,7 +11,7 @@ from aiocc.errors import CredentialError
 from aiocc.options import Service
 from aiocc.protocol.next_step import remedy
 
-TOKEN = (  # noqa: S105 - a sentence
+NEWEST = (
     "Give AIOCC_WEBADAPTER_TOKEN a visitor's newest token, exactly as received: one lives an hour. "
     "WebToken(...) applies for one by itself."
 )
@@ -38,7 +38,7 @@ async def credentials(name: str, service: Service, *, vdn: int, deadline: float)
         return [await _fabric(service, service.auth)]
     async with Client(webadapter=service) as client:
         error = (await client.with_options(deadline=deadline).send(GetDialEvents())).error
-    return [judged(name, error, TOKEN)]
+    return [judged(name, error, NEWEST)]
 
 
 async def _fabric(service: Service, auth: AppKey) -> Check:
