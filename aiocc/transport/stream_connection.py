@@ -34,6 +34,7 @@ class StreamConnection:
         self._channel = Channel(tls)
         self._data = b""
         self._busy = self._deaf = self._paused = False
+        self._broken: Exception | None = None
         self._deadline = self._read_timeout = 0.0
         self.opened_at: float = anyio.current_time()
         self.used_at: float = self.opened_at
@@ -178,7 +179,7 @@ class StreamConnection:
                 await act()
                 whole = True
         except anyio.EndOfStream:
-            self._channel.end()
+            self._channel.end(self._broken)  # a socket tells of a reset once, and of a plain end after that
             whole = True
         except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
             self._channel.end(error)
@@ -199,7 +200,8 @@ class StreamConnection:
             rest = data[self._socket.send(data, socket.MSG_DONTWAIT) :]
         except BlockingIOError:
             rest = data
-        except OSError:
+        except OSError as error:
+            self._broken = error.with_traceback(None)
             self._deaf = True  # it may have answered before: what has come is read first
             return
         if rest:
@@ -209,9 +211,11 @@ class StreamConnection:
         """Send on while the socket is full; a whole answer that comes meanwhile ends that, as does an end."""
 
         async def send() -> None:
-            with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+            try:
                 await self._stream.send(rest)  # type: ignore[arg-type]  # anyio's takes any buffer
                 self._deaf = False
+            except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
+                self._broken = error.with_traceback(None)
             group.cancel_scope.cancel()
 
         self._deaf = True  # until all of it is sent
@@ -244,7 +248,8 @@ class StreamConnection:
             data = self._socket.recv(64 * 1024, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return True
-        except OSError:
+        except OSError as error:
+            self._broken = error.with_traceback(None)
             data = b""
         if data:
             self._channel.receive(data)

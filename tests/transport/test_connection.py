@@ -250,6 +250,24 @@ async def test_an_answer_is_heard_although_the_server_takes_no_more_of_the_reque
         assert (2, {"lost": 1}) == (served.connections, transport.stats()[served.url].closed)
 
 
+@pytest.mark.parametrize("pause", [0, 5])
+async def test_a_reset_ends_no_answer_whoever_notices_it(pause: int) -> None:
+    """An answer that would end with the stream is cut by a reset, also where it is the sending that meets it."""
+
+    async def converse(peer: Peer) -> None:
+        await peer.receive()
+        await peer.send(answer(body=b"cut or whole?"))
+        for _ in range(pause):
+            await anyio.sleep(0.001)
+        peer.reset()
+
+    async with serving(converse) as served, pooled() as transport:
+        fault = await fault_of(exchange(transport, served.origin, method="POST", body=bytes(16_000_000)))
+
+        assert Reason.CONNECTION_RESET == fault.reason
+        await served.until_open(0)
+
+
 @pytest.mark.parametrize(("status", "data"), [(200, b"ok"), (413, b"")])
 async def test_a_close_delimited_answer_ends_with_the_stream(status: int, data: bytes) -> None:
     """Without TLS the end of the stream is the end of such an answer, and of the connection."""
