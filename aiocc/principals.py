@@ -169,7 +169,8 @@ class Principals:
             InvalidRequestError: An argument is outside its limit.
             ConfigurationError: The gateway was not given, or something is missing. On entering: this client has
                 signed that agent in already.
-            CallError: On entering: the sign-in was refused, or its fate is unknown; `next_step` says what repairs it.
+            CallError: On entering: the sign-in was refused, or its fate is unknown, or it was accepted and brought no
+                GUID (`AcceptedButUnreadableError`); `next_step` says what repairs it.
 
         See https://support.huaweicloud.com/api-ccfs-cec/cec_07_1202.html
         """

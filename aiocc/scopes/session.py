@@ -16,10 +16,10 @@ from aiocc.auth.agent_guid import SIGNED_OUT_CODES, AgentGuid, PollingGuid, Sign
 from aiocc.call.desk import Desk
 from aiocc.call.line import CallOptions
 from aiocc.call.shield import see_through
-from aiocc.delivery import Delivery
+from aiocc.delivery import Delivery, Reason
 from aiocc.endpoints.agent_events import READ, AgentEvent, PollAgentEvents
 from aiocc.endpoints.sign_in import ForceSignIn, SignedIn, SignedOut, SignIn, SignOut
-from aiocc.errors import CallError, ClientClosedError, ConfigurationError
+from aiocc.errors import AcceptedButUnreadableError, CallError, ClientClosedError, ConfigurationError
 from aiocc.outcome import Outcome
 from aiocc.protocol.checks import is_seconds, kind, refuse
 from aiocc.protocol.limits import Timeouts
@@ -99,6 +99,25 @@ class AgentSession(Agent):
         return f"<AgentSession {self.agent_id}>"
 
 
+def _without_guid(request: SignIn, outcome: Outcome[SignedIn]) -> AcceptedButUnreadableError:
+    """Say of a sign-in that was accepted, and brought no GUID that a header can carry, what repairs it."""
+    operation = request.operation
+    step = f"It was done. Do not repeat. {request.trace()}"
+    return AcceptedButUnreadableError(
+        f"{operation.name} ({operation.log_name}): {outcome.delivery}: no GUID (Set-GUID) came with the answer. {step} "
+        f"[call {outcome.call_id}, {outcome.elapsed:.2f} s]",
+        operation=operation.name,
+        log_name=operation.log_name,
+        service=operation.service,
+        call_id=outcome.call_id,
+        reason=Reason.PAYLOAD_UNREADABLE,
+        attempts=outcome.attempts,
+        elapsed=outcome.elapsed,
+        next_step=step,
+        exchange=outcome.exchange,
+    )
+
+
 def check_sign_in(force: object, on_lost: object, poll_pause: object) -> None:
     """Check what is no field of the request.
 
@@ -142,7 +161,9 @@ class SignInScope(Holding[AgentSession]):
         self._on_lost = on_lost
         self._pause = poll_pause
         policy = options.retry or RetryPolicy()
-        self._sign_in_options = evolve(options, retry=evolve(policy, on_unknown="raise"), seen_through=True)
+        self._sign_in_options = evolve(
+            options, retry=evolve(policy, on_unknown="raise"), seen_through=True, exchanges=True
+        )
         # The loop itself polls again; one attempt is to outlast the gateway's hold whatever the calls' own limit is.
         longest = max(READ, timeouts.read) + timeouts.connect + timeouts.queue
         self._poll_options = evolve(options, deadline=longest, retry=RetryPolicy(max_attempts=1))
@@ -177,7 +198,7 @@ class SignInScope(Holding[AgentSession]):
         """Sign in; what was begun is undone where the scope is cancelled meanwhile.
 
         Raises:
-            CallError: It was refused, or it is not known what became of it.
+            CallError: It was refused, or it is not known what became of it, or it brought no GUID.
         """
         learnt = SigningIn()
         request = self._forced() if force == "always" else self._request
@@ -204,9 +225,7 @@ class SignInScope(Holding[AgentSession]):
         if outcome.error is not None and outcome.error.code == SIGNED_IN_ALREADY and force == "if_signed_in":
             return await self._sign_in("always")
         outcome.unwrap()
-        raise ConfigurationError(
-            "the gateway signed the agent in and gave no GUID (Set-GUID): the session is of no use"
-        )
+        raise _without_guid(request, outcome)
 
     async def _undo_sign_in(self, begun: Begun[SignedIn]) -> bool:
         """Sign out at once; says whether the agent surely is."""

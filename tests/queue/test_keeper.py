@@ -15,7 +15,7 @@ import anyio.lowlevel
 import pytest
 from cryptography.fernet import Fernet
 
-from aiocc import Client, ClientClosedError, ConfigurationError, InvalidRequestError
+from aiocc import AcceptedButUnreadableError, Client, ClientClosedError, InvalidRequestError
 from aiocc.call.host import Host
 from aiocc.integrations.redis import AgentKeeper, SharedSessions
 from aiocc.integrations.redis.readers import SessionReader
@@ -267,7 +267,7 @@ async def test_a_gateway_that_gives_no_guid_ends_the_scope(
 ) -> None:
     """What waiting does not mend is raised."""
     aicc.answer_with("sign_in", body={"message": "", "retcode": "0"})
-    with pytest.raises(ConfigurationError, match="gave no GUID"):
+    with pytest.raises(AcceptedButUnreadableError, match="no GUID"):
         async with keeper(sessions, client):
             await anyio.sleep(20)
 

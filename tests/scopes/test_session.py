@@ -17,10 +17,12 @@ import httpx
 import pytest
 
 from aiocc import (
+    AcceptedButUnreadableError,
     AgentSignedOutError,
     Client,
     ClientClosedError,
     ConfigurationError,
+    Delivery,
     DeliveryUnknownError,
     InvalidRequestError,
     NoteReceived,
@@ -56,6 +58,30 @@ def settings(aicc: Simulator, **more: Any) -> dict[str, Any]:
 def bodies(aicc: Simulator, operation: str) -> list[str | None]:
     """Give the codes that an operation was answered with."""
     return [seen.code for seen in aicc.requests if seen.operation == operation]
+
+
+@pytest.mark.parametrize("force", ["never", "always"])
+@pytest.mark.parametrize("header", [{}, {"Set-GUID": "x" * 2000}], ids=["none", "unfit"])
+async def test_a_sign_in_that_brings_no_guid_was_done(
+    aicc: Simulator, client: Client, force: Any, header: dict[str, str]
+) -> None:
+    """The agent is signed in by a session that nobody can use: the error says that it was done, and what repairs it."""
+    body = {"message": "", "retcode": "0", "result": {"workno": str(AGENT)}}
+    name = "force_sign_in" if force == "always" else "sign_in"
+    aicc.answer_with(name, body=body, headers=header)
+    with pytest.raises(AcceptedButUnreadableError) as caught:
+        async with client.sign_in(AGENT, force=force, **settings(aicc)):
+            pytest.fail("there is no session")
+
+    error = caught.value
+    assert (Delivery.ACCEPTED, name, "gateway") == (error.delivery, error.operation, error.service)
+    assert ("force='if_signed_in' repairs it" in error.next_step, True) == (True, error.next_step in str(error))
+    assert (1, True) == (len(error.attempts), error.exchange is not None)
+    assert aicc.environment["AIOCC_AGENT_PASSWORD"] not in f"{error} {error!r} {error.exchange}"
+    assert [name] == [seen.operation for seen in aicc.requests]
+    async with client.sign_in(AGENT, force="if_signed_in", **settings(aicc)) as agent:
+        assert (AGENT,) == aicc.agents_signed_in
+    assert AGENT == agent.agent_id
 
 
 async def test_a_session_signs_in_polls_and_signs_out(aicc: Simulator, client: Client) -> None:

@@ -15,7 +15,7 @@ import anyio.abc
 
 from aiocc.client import Client
 from aiocc.endpoints.sign_in import SignInSettings
-from aiocc.errors import AioccError, CallError, ConfigurationError
+from aiocc.errors import AcceptedButUnreadableError, AioccError, CallError, ConfigurationError
 from aiocc.integrations.redis.server import RedisGoneError
 from aiocc.integrations.redis.sessions import KeptSession, SharedSessions
 from aiocc.protocol.checks import is_seconds, kind, refuse
@@ -59,8 +59,8 @@ class AgentKeeper:
 
     Raises:
         InvalidRequestError: An argument is outside its limit.
-        ConfigurationError: The gateway was not given, or something is missing; at the scope's end, where the sign-in
-            brought no GUID.
+        ConfigurationError: The gateway was not given, or something is missing.
+        AcceptedButUnreadableError: At the scope's end: the sign-in brought no GUID.
 
     See https://support.huaweicloud.com/api-ccfs-cec/cec_07_1202.html
     """
@@ -137,7 +137,7 @@ class AgentKeeper:
             finally:
                 with anyio.CancelScope(shield=True), suppress(RedisGoneError):
                     await self._sessions.leave(self.agent_id, self._owner)
-            if error is not None and not isinstance(error, CallError):
+            if error is not None and not _may_pass(error):
                 self._failure = error
                 assert self._group is not None
                 self._group.cancel_scope.cancel()
@@ -220,6 +220,11 @@ class AgentKeeper:
 
     def __repr__(self) -> str:
         return f"<AgentKeeper {self.agent_id}>"
+
+
+def _may_pass(error: AioccError) -> bool:
+    """Whether another sign-in may fare better: not one that was accepted, and brought no GUID."""
+    return isinstance(error, CallError) and not isinstance(error, AcceptedButUnreadableError)
 
 
 def _about(seconds: float) -> float:
