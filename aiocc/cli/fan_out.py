@@ -16,7 +16,7 @@ from aiocc.cli.options import AsJson, DryRun, Force, ForceSignIn, source_of
 from aiocc.cli.output import Form, complain, count, counts_of, form_of, show_one
 from aiocc.cli.progress import progress
 from aiocc.cli.queue import QueueUrl
-from aiocc.cli.queued import NO_DURABLE, check_queue, watch
+from aiocc.cli.queued import NO_DURABLE, OutOfSightError, check_queue, watch
 from aiocc.cli.running import guarded, with_client
 from aiocc.cli.scopes import naming_force
 from aiocc.cli.table import Table, read_table
@@ -82,7 +82,7 @@ def fan_out(
             watch, source_of(context), queue, job, table.notes, pace,
             resend_unknown=resend_unknown, durable=not no_durable,
         )  # fmt: skip
-        raise typer.Exit(_over_queue(over, job, requests, form))
+        raise typer.Exit(over_queue(over, job, requests, form))
 
     async def work(client: Client) -> int:
         if sign_in:
@@ -113,13 +113,17 @@ def fan_out(
     with_client(source_of(context), ("sign-in",) if sign_in else ("guid",), form, work)
 
 
-def _over_queue(over: Callable[..., Report], job: str, requests: int, form: Form) -> int:
+def over_queue(over: Callable[..., Report], job: str, requests: int, form: Form) -> int:
     """Submit to workers and watch them; the report and the exit code are those of a run of this process."""
     told: list[str] = []
 
     def work() -> int:
-        with progress(requests) as on_progress:
-            report = over(on_progress=on_progress, told=told)
+        try:
+            with progress(requests) as on_progress:
+                report = over(on_progress=on_progress, told=told)
+        except OutOfSightError as error:
+            complain(f"aiocc: {error}")
+            return exits.BY_DELIVERY[Delivery.UNKNOWN]
         _show(report, form, kept=f"--job {shlex.quote(job)}")
         if not report.complete:
             complain(f"aiocc: the job {job!r} was cancelled; `aiocc notes resume {shlex.quote(job)}` goes on with it")

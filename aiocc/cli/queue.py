@@ -47,6 +47,7 @@ def with_queue(
     work: Callable[[NoteQueue, StreamBroker], Awaitable[T]],
     *,
     durable: bool = True,
+    patience: float = PATIENCE,
 ) -> T:
     """Do something with a queue whose broker is not started yet, and close it; any interrupt ends the work.
 
@@ -55,6 +56,7 @@ def with_queue(
         url: Of the Redis; None for `AIOCC_QUEUE_URL`, where it may have a password.
         work: What to do.
         durable: Whether `jobs.check()` is to look.
+        patience: Seconds for which Redis is asked again where it does not answer.
 
     Raises:
         ConfigurationError: There is no such Redis, it does not answer, or the key is another one.
@@ -62,7 +64,7 @@ def with_queue(
     url = url or variables.get(URL)
     if url is None:
         raise ConfigurationError(f"a job needs a queue: give --queue, or set {URL}")
-    broker, queue = _queue(url, variables, durable=durable)
+    broker, queue = _queue(url, variables, durable=durable, patience=patience)
 
     async def main() -> T:
         from aiocc.integrations.redis import RedisGoneError
@@ -87,7 +89,7 @@ def tell_of_missing_key(variables: Mapping[str, str]) -> None:
         complain(f"aiocc: {KEY} is not set: Redis keeps the text of notes as it is")
 
 
-def _queue(url: str, variables: Mapping[str, str], *, durable: bool) -> tuple[StreamBroker, NoteQueue]:
+def _queue(url: str, variables: Mapping[str, str], *, durable: bool, patience: float) -> tuple[StreamBroker, NoteQueue]:
     try:
         from aiocc.integrations.redis import RedisJobs
         from aiocc.integrations.taskiq import NoteQueue, StreamBroker
@@ -95,6 +97,6 @@ def _queue(url: str, variables: Mapping[str, str], *, durable: bool) -> tuple[St
         raise ConfigurationError(f"{error.name} is missing: a queue needs pip install 'aiocc[taskiq]'") from None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of a missing key
-        jobs = RedisJobs(url, keys=secret_from(variables, KEY), patience=PATIENCE, durable=durable)
+        jobs = RedisJobs(url, keys=secret_from(variables, KEY), patience=patience, durable=durable)
     broker = StreamBroker(url)
     return broker, NoteQueue(broker, jobs, Client.from_env)

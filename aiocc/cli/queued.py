@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from aiocc.cli.output import complain
-from aiocc.cli.queue import check_url, tell_of_missing_key, with_queue
+from aiocc.cli.queue import PATIENCE, check_url, tell_of_missing_key, with_queue
 from aiocc.cli.settings import Source, settings
 from aiocc.environment import agent_from
-from aiocc.errors import ConfigurationError
+from aiocc.errors import AioccError, ConfigurationError
 from aiocc.protocol.pace import Rate
 from aiocc.scopes.notes import Note, Report
 
@@ -27,6 +27,10 @@ OF_ONE_PROCESS: Final = ("journal", "concurrency", "sign_in", "force")
 
 OF_A_QUEUE: Final = ("no_durable",)
 """Options that say nothing without a queue."""
+
+
+class OutOfSightError(AioccError):
+    """A job was submitted, at least in part, and what its workers do with it can no longer be seen."""
 
 
 def check_queue(context: typer.Context, queue: str | None, job: str | None) -> None:
@@ -56,6 +60,7 @@ def watch(
     durable: bool,
     on_progress: Callable[[Report], None],
     told: list[str],
+    patience: float = PATIENCE,
 ) -> Report:
     """Submit a job, or go on with it, and wait until the workers have done it.
 
@@ -69,8 +74,10 @@ def watch(
         durable: Whether to see that Redis forgets nothing.
         on_progress: Told how far it has come.
         told: Gets what to say when this is interrupted.
+        patience: Seconds for which Redis is asked again where it does not answer.
 
     Raises:
+        OutOfSightError: Redis does not answer any more.
         AioccError: It could not be submitted.
     """
     variables = settings(source)
@@ -99,12 +106,20 @@ def watch(
         )
 
     async def work(queue: NoteQueue, broker: StreamBroker) -> Report:
+        from aiocc.integrations.redis import RedisGoneError
+
         await queue.jobs.check(switch=NO_DURABLE)  # before the broker, which waits for Redis as long as it takes
         await broker.startup()
         run = queue.send_notes(job, notes, agents=[sender], rate=rate, resend_unknown=resend_unknown, on_progress=tell)
         told.append(f"aiocc: interrupted; the same command submits the rest of the job {job!r}")
-        await run.submit()
-        told[:] = [f"aiocc: interrupted; workers go on with the job {job!r}, and the same command watches them"]
-        return await run.watch()
+        try:
+            await run.submit()
+            told[:] = [f"aiocc: interrupted; workers go on with the job {job!r}, and the same command watches them"]
+            return await run.watch()
+        except RedisGoneError as error:
+            raise OutOfSightError(
+                f"the queue's Redis does not answer any more ({error}); workers may have gone on with the job {job!r}, "
+                "and the same command goes on with it and watches them"
+            ) from None
 
-    return with_queue(variables, url, work, durable=durable)
+    return with_queue(variables, url, work, durable=durable, patience=patience)

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,12 @@ import pytest
 from cryptography.fernet import Fernet
 from typer.testing import CliRunner, Result
 
+from aiocc import Note, Report
 from aiocc.cli.app import app
+from aiocc.cli.fan_out import over_queue
+from aiocc.cli.output import Form
+from aiocc.cli.queued import watch
+from aiocc.cli.settings import Source
 from aiocc.simulator import Simulator
 
 from .redis_server import RedisServer, free_port
@@ -126,6 +131,31 @@ def test_what_cannot_work_is_told(url: str, environ: dict[str, str], said: str, 
     assert 3 == done.exit_code
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_redis_that_dies_after_the_submission_leaves_it_unknown(
+    own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Workers may have sent by then: that is not the exit code of nothing sent, and the job's name is told."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/nonexistent")
+    monkeypatch.setenv("AIOCC_AGENT_ID", "101")
+    notes = [Note([31002], "early shift")]
+
+    def over(*, on_progress: Callable[[Report], None], told: list[str]) -> Report:
+        def strike(report: Report) -> None:
+            own_redis.stop(signal.SIGKILL)
+            on_progress(report)
+
+        return watch(
+            Source(), own_redis.url, "shifts", notes, None, resend_unknown=False, durable=True, on_progress=strike,
+            told=told, patience=0.2,
+        )  # fmt: skip
+
+    code = over_queue(over, "shifts", 1, Form.TABLE)
+
+    assert 6 == code
+    assert "does not answer any more" in (said := capsys.readouterr().err)
+    assert "'shifts'" in said
 
 
 def test_without_the_extra_the_command_says_which(table: Path) -> None:
