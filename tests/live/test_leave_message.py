@@ -59,7 +59,7 @@ async def test_what_leaves_is_what_the_page_says(aicc: Simulator, aicc_client: C
                 RejectedError,
                 Delivery.REJECTED,
                 "3",
-                "A parameter is wrong; the description says which.",
+                "A parameter is wrong.",
                 "the leaveMessageParams is error.",
             ),
         ),
