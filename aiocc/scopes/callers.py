@@ -103,6 +103,11 @@ class Agent:
         self._options = options
         self.agent_id: int = agent_id
 
+    @property
+    def polled(self) -> bool:
+        """Whether a session of this client polls for the agent: a GUID that is refused may soon have a successor."""
+        return self._strategy.polled
+
     async def send(self, request: Request[T]) -> Outcome[T]:
         """Perform a request at the gateway as this agent.
 
@@ -151,6 +156,10 @@ class Agent:
             bisect: Whether a request that was refused for what it holds goes on in halves, down to the receivers at
                 fault.
             deadline: Seconds for the whole run; of a budget that is spent (0, or less) nothing is sent.
+
+        Returns:
+            The run, which is no coroutine: beside other work it goes on in `async with run`, or in a task of
+            `async def main(): return await run`.
 
         Raises:
             InvalidRequestError: When awaited: a note cannot be sent.

@@ -296,6 +296,65 @@ async def test_an_agent_who_is_signed_out_is_passed_over(aicc: Simulator, aicc_c
     assert len(aicc.notes) == 20
 
 
+@pytest.mark.parametrize("concurrency", [1, 4])
+@pytest.mark.parametrize("waited_for", [False, True], ids=["iterator", "async iterator"])
+async def test_a_run_ends_when_nobody_is_left_who_could_send(
+    aicc: Simulator, aicc_client: Client, caplog: pytest.LogCaptureFixture, concurrency: int, waited_for: bool
+) -> None:
+    """Once all agents are signed out, and nobody polls for them, nothing more is asked, and the report says why."""
+
+    async def one_by_one() -> AsyncIterator[Note]:
+        for note in notes(100):
+            yield note
+
+    gone = [aicc_client.agent(agent, guid=aicc.sign_in(agent)) for agent in (102, 103)]
+    for agent in gone:
+        aicc.sign_out(agent.agent_id)
+    given = one_by_one() if waited_for else notes(100)
+    report = await aicc_client.send_notes(given, agents=gone, concurrency=concurrency)
+
+    asked = [seen for seen in aicc.requests if seen.operation == "send_note"]
+    assert (False, True) == (report.complete, len(asked) <= 2 * concurrency)
+    assert {Delivery.REJECTED: report.requests} == report.receivers
+    assert "signed out, and polled by no session: 102, 103; what was not sent yet stays unsent" == report.why
+    assert 1 == sum("no agent is left who could send" in line for line in caplog.messages)
+
+
+async def test_a_run_goes_on_from_its_journal_by_another_agent(
+    aicc: Simulator, aicc_client: Client, tmp_path: Any
+) -> None:
+    """What was left for want of an agent is sent by the next run, and nothing twice."""
+    gone = aicc_client.agent(102, guid=aicc.sign_in(102))
+    aicc.sign_out(102)
+    first = await aicc_client.send_notes(notes(40), agents=[gone], journal=tmp_path / "run.db")
+    second = await aicc_client.send_notes(notes(40), agents=[101], journal=tmp_path / "run.db")
+
+    assert (False, 0) == (first.complete, first.accepted)
+    assert (True, None, {Delivery.ACCEPTED: 40}) == (second.complete, second.why, second.receivers)
+    assert 40 == len(aicc.notes)
+
+
+async def test_a_run_that_sent_all_is_complete_whoever_is_left(aicc: Simulator, aicc_client: Client) -> None:
+    """The last request of a list may be refused: all were sent, and there is nothing to explain."""
+    gone = aicc_client.agent(102, guid=aicc.sign_in(102))
+    aicc.sign_out(102)
+    report = await aicc_client.send_notes(notes(1), agents=[gone], concurrency=1)
+
+    assert (True, None, {Delivery.REJECTED: 1}) == (report.complete, report.why, report.receivers)
+
+
+async def test_a_run_of_an_agent_who_is_polled_goes_on(aicc: Simulator, aicc_client: Client) -> None:
+    """A session that polls brings the next GUID: a refusal ends nothing there."""
+    aicc.configure(poll_hold=0.05, guid_interval=0.01, guid_grace=5.0)
+    settings: dict[str, Any] = {"password": aicc.environment["AIOCC_AGENT_PASSWORD"], "phone": "88880205"}
+    async with aicc_client.sign_in(205, poll_pause=(0.001, 0.002), **settings) as agent:
+        aicc.answer_with("send_note", code="100-006", times=2)
+        report = await agent.send_notes(notes(5), concurrency=1)
+
+    assert (True, None) == (report.complete, report.why)
+    assert {Delivery.REJECTED: 1, Delivery.ACCEPTED: 4} == report.receivers
+
+
 async def test_a_run_needs_an_agent(aicc_client: Client) -> None:
     """No agent, or one whose GUID is not known, is refused at once; without any the environment's is meant."""
     with pytest.raises(InvalidRequestError, match="agents must be"):

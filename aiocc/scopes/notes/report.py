@@ -133,6 +133,8 @@ class Report:
         duplicates: Receivers that a note named again, and that were left out.
         earlier: Receivers that an earlier run of this job has settled; nothing was sent to these.
         complete: Whether the input was read to its end and every request has ended.
+        why: Why it ended before that, where nobody asked for it: no agent who could send was left. What was not read
+            was not sent. None else.
     """
 
     notes: int
@@ -143,6 +145,7 @@ class Report:
     duplicates: int = 0
     earlier: int = 0
     complete: bool
+    why: str | None = None
 
     @property
     def accepted(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
+from aiocc.delivery import Delivery
 from aiocc.endpoints.send_note import SendNote, sent_by
 from aiocc.errors import AgentSignedOutError, AioccError
 from aiocc.outcome import Outcome
@@ -64,6 +65,13 @@ class Rota:
         self._signed_out: set[int] = set()
 
     @property
+    def nobody_left(self) -> bool:
+        """Whether all are signed out, and no session polls for any: every further request would be refused."""
+        if len(self._signed_out) < len(self._senders):
+            return False
+        return not any(getattr(sender, "polled", True) for sender in self._senders.values())
+
+    @property
     def agent_ids(self) -> tuple[int, ...]:
         """The agents, in their order."""
         return tuple(self._senders)
@@ -80,6 +88,8 @@ class Rota:
             self._signed_out.add(request.agent_id)
             if len(self._signed_out) < len(self._senders):
                 return await self._by_another(request)
+        elif outcome.delivery is Delivery.ACCEPTED:
+            self._signed_out.discard(request.agent_id)
         return outcome
 
     async def _by_another(self, request: SendNote) -> Outcome[Any]:

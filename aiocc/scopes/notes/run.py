@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import AsyncIterable, Callable, Generator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -23,6 +24,8 @@ from aiocc.scopes.notes.rota import Departure, Rota
 from aiocc.transport.place import Place
 
 JournalOption = str | os.PathLike[str] | Store | None
+
+log: logging.Logger = logging.getLogger("aiocc")
 
 LAST_START = 0.1
 """Seconds before a deadline, the run's or the caller's, in which no further request begins: it could not end."""
@@ -90,6 +93,7 @@ class NoteRun:
         self._stopping: anyio.Event | None = None
         self._scope: anyio.CancelScope | None = None
         self._failure: Exception | None = None
+        self._why: str | None = None
         self._beside: Beside | None = None
 
     def __await__(self) -> Generator[Any, None, Report]:
@@ -111,6 +115,7 @@ class NoteRun:
             duplicates=reading.duplicates,
             earlier=tally.earlier,
             complete=self._complete,
+            why=self._why,
         )
 
     # What its owner may do to it, from any task of its event loop.
@@ -231,6 +236,8 @@ class NoteRun:
                     self._left_out = True
                     return
                 await self._send(request, ledger)
+                if self._rota.nobody_left:
+                    self._end_for_want_of_an_agent()
         except Exception as error:  # noqa: BLE001 - raised again by `_conduct`, as itself and not in a group
             self._failure = self._failure or error
             self.drain()
@@ -238,6 +245,16 @@ class NoteRun:
             # Also where nobody cancelled the run: an input that waits for a task which is cancelled raises this too.
             self._left_out = True
             raise
+
+    def _end_for_want_of_an_agent(self) -> None:
+        """Ask the gateway no more, whose every answer would be a refusal, unless all has been sent anyhow."""
+        if self._draining or (not self._reading.waits and self._reading.take() is None):
+            return
+        agents = ", ".join(map(str, self._rota.agent_ids))
+        self._why = f"signed out, and polled by no session: {agents}; what was not sent yet stays unsent"
+        log.warning("send_notes ended early: no agent is left who could send (%s)", self._why)
+        self._left_out = True
+        self.drain()
 
     async def _goes_on(self) -> bool:
         """Wait while the run is paused; says whether one more request is wanted."""
