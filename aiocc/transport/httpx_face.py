@@ -266,7 +266,7 @@ class _NetworkStream:
 
 
 def _seconds(timeout: float | None) -> float:
-    return _FOREVER if timeout is None else timeout
+    return _FOREVER if timeout is None else timeout + 0.0  # what is no number is told before a slot is taken
 
 
 def named(fault: Fault, wire: Wire, request: httpx.Request) -> httpx.TransportError:

@@ -308,13 +308,14 @@ class Pool:
     async def _open(self, wire: Wire, timeout: float, deadline: float) -> Connection:
         """Open a connection in a slot that is counted as connecting already."""
         began = anyio.current_time()
-        until = began + timeout
         connection: Connection | None = None
-        scope = anyio.CancelScope(deadline=min(until, deadline))
+        scope = anyio.CancelScope()
         self._dialling.add(scope)
-        if self._shut:
-            scope.cancel()
         try:
+            until = began + timeout
+            scope.deadline = min(until, deadline)
+            if self._shut:
+                scope.cancel()
             with scope:
                 connection = await self._dial(self._origin, wire)
         finally:
@@ -336,8 +337,8 @@ class Pool:
     async def _wait_in_turn(self, timeout: float, deadline: float) -> Connection | None:
         """Wait for a connection, or, given None, for the right to open one."""
         waiter = _Waiter(anyio.current_time())
-        self._waiting.append(waiter)
         until = waiter.since + timeout
+        self._waiting.append(waiter)
         served = False
         try:
             with anyio.CancelScope(deadline=min(until, deadline)):

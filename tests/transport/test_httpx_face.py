@@ -502,6 +502,19 @@ async def test_a_request_that_says_it_is_the_last_is(said: str, connections: int
         assert (connections, 0) == (served.connections, held(transport))
 
 
+@pytest.mark.parametrize("name", ["connect", "pool", "read", "write"])
+async def test_a_time_out_that_is_no_number_costs_no_slot(name: str) -> None:
+    """Httpx takes what it is given, a text from the environment say: the error comes, and the slot is free again."""
+    async with serving() as served, client_of(max_connections=1) as (client, transport):
+        request = client.build_request("POST", served.url, content=b"body")
+        request.extensions["timeout"][name] = "5"
+        with pytest.raises(TypeError):
+            await client.send(request)
+
+        assert 0 == held(transport)
+        assert 200 == (await client.get(served.url)).status_code
+
+
 async def test_port_0_is_not_the_default_one() -> None:
     """An address that nothing listens at leads nowhere else."""
     async with client_of() as (client, transport):

@@ -363,6 +363,17 @@ async def test_waiting_is_bounded(times: dict[str, float], reason: Reason) -> No
     assert (1, 0, 0, 0) == counted(pool)
 
 
+@pytest.mark.parametrize("busy", [False, True])
+async def test_a_time_that_is_no_number_leaves_no_slot_and_no_place_behind(busy: bool) -> None:
+    """Whatever is raised before a connect or a wait has begun, nothing is counted for it any more."""
+    pool = pool_of(Host(), max_connections=1)
+    held = [await borrowed(pool)] if busy else []
+    with pytest.raises(TypeError):
+        await borrowed(pool, connect_timeout="5", queue_timeout="5")
+
+    assert (len(held), 0, 0, 0) == counted(pool)
+
+
 @pytest.mark.parametrize(
     ("times", "reason"),
     [({"connect_timeout": 0.001}, Reason.CONNECT_TIMEOUT), ({"deadline": 0.0}, Reason.DEADLINE)],
