@@ -26,9 +26,13 @@ def run(*, host: str, tls: bool, faults: Sequence[str] = ()) -> None:
         except ValueError as error:
             typer.echo(f"aiocc: --fault: {error}", err=True)
             raise typer.Exit(2) from None
-        for name, value in simulator.environment.items():
+        variables = simulator.environment
+        for name, value in variables.items():
             typer.echo(f"export {name}={shlex.quote(value)}")
-        typer.echo("# That agent is signed in; any other, 102 for one, signs in with the same password")
+        agent = variables["AIOCC_AGENT_ID"]
+        typer.echo(
+            f"# Agent {agent} is signed in, with that GUID; any other, 102 for one, signs in with the same password"
+        )
         typer.echo(
             f"# What happened: {simulator.admin_url}/ledger, or {simulator.admin_url} in a browser (Ctrl-C ends it)"
         )

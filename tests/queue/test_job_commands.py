@@ -180,7 +180,7 @@ def test_what_cannot_be_done_to_a_job_is_told(redis_url: str, action: str) -> No
     shown = command(action, "winter", "--queue", "redis://:canary@127.0.0.1:1/0")
 
     assert [3, 3, 2] == [done.exit_code for done in (absent, nowhere, shown)]
-    assert "aiocc: there is no job 'winter'\n" == absent.stderr
+    assert "aiocc: there is no job 'winter'; give the name and the Redis that it was submitted with\n" == absent.stderr
     assert "set AIOCC_QUEUE_URL" in nowhere.stderr
     assert "password" in shown.stderr
     assert "canary" not in shown.output

@@ -291,10 +291,10 @@ async def test_a_journal_in_redis_has_one_runner_and_lets_claims_of_a_dead_one_l
         assert await account.claim(request(0)) is None
         assert await account.claim(request(1)) is None
         await account.settle(request(1), Settlement(delivery=Delivery.REJECTED))
-        with pytest.raises(JournalInUseError):
+        with pytest.raises(JournalInUseError, match="wait until that one has ended, or give another name"):
             async with journal.open(Job(name=JOB, digest="digest")):
                 pass
-    with pytest.raises(JournalMismatchError):
+    with pytest.raises(JournalMismatchError, match="give another name, or the notes it was begun with"):
         async with journal.open(Job(name=JOB, digest="another")):
             pass
     async with journal.open(Job(name=JOB, digest="digest")) as account:

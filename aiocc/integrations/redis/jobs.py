@@ -243,7 +243,7 @@ class RedisJobs:
         """
         row = await self._surely(self.server.do, "HGETALL", _keys(job)[0])
         if not row:
-            raise NoSuchJobError(f"there is no job {job!r}")
+            raise NoSuchJobError(f"there is no job {job!r}; give the name and the Redis that it was submitted with")
         kept = {key.decode(): value.decode() for key, value in row.items()}
 
         def counts(what: str) -> dict[Delivery, int]:

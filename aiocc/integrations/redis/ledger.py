@@ -91,7 +91,9 @@ class RedisLedger:
         record = {fact: value for fact in facts if (value := getattr(settlement, fact))}
         stands = await self._jobs.run(self._job, "settle", [at, self._tokens.pop(at), json.dumps(record)])
         if stands is None:
-            raise JournalError(f"request {at} of the job {self._job!r}: {settlement.delivery}, told too late")
+            raise JournalError(
+                f"request {at} of the job {self._job!r}: {settlement.delivery}, told too late; it stays unknown"
+            )
         return evolve(settlement, delivery=Delivery(stands.decode()))
 
 
@@ -140,7 +142,10 @@ class RedisJournal:
         names = [f"aiocc:job:{self._name}:lease", f"aiocc:job:{self._name}:fence"]
         taken, wait = await self._jobs.server.run("lease", names, [owner, round(RUNNER * 1000)])
         if not taken:
-            raise JournalInUseError(f"another runner has the job {self._name!r}, or had it {wait / 1000:.0f} s ago")
+            raise JournalInUseError(
+                f"another runner has the job {self._name!r}, or had it {wait / 1000:.0f} s ago; "
+                "wait until that one has ended, or give another name"
+            )
 
     async def _stay(self, owner: str) -> None:
         while True:
