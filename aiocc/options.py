@@ -79,7 +79,8 @@ class Service:
             its page advises.
         rate: How often calls may go; None for as often as they come.
         limiter: A limit kept with other clients, asked after the two above; None for none.
-        tls: How the host proves who it is, or an `ssl.SSLContext`.
+        tls: How the host proves who it is, or an `ssl.SSLContext`. The first call with some `TLS` settings makes their
+            context, which holds the event loop for some 50 ms; one made before the loop runs spares that.
         transport: Any `httpx.AsyncBaseTransport` in place of the pool; it stays the caller's to close.
         insecure_http: Allow http to more than a literal loopback address.
     """

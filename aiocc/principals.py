@@ -113,6 +113,9 @@ class Principals:
             bisect: Whether a request that was refused for what it holds goes on in halves.
             deadline: Seconds for the whole run; of a budget that is spent (0, or less) nothing is sent.
 
+        Returns:
+            The run, as `Agent.send_notes` gives it.
+
         Raises:
             ConfigurationError: The gateway was not given, or no GUID of an agent is known.
             InvalidRequestError: An option is outside its limit; when awaited, a note.

@@ -158,8 +158,8 @@ class Agent:
             deadline: Seconds for the whole run; of a budget that is spent (0, or less) nothing is sent.
 
         Returns:
-            The run, which is no coroutine: beside other work it goes on in `async with run`, or in a task of
-            `async def main(): return await run`.
+            The run: an awaitable, and no coroutine. To have it go on beside other work, enter it with `async with run`,
+            or give it to `asyncio.ensure_future(run)` or `asyncio.gather(run)`: `asyncio.create_task` takes none.
 
         Raises:
             InvalidRequestError: When awaited: a note cannot be sent.

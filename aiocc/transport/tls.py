@@ -85,7 +85,7 @@ class TLS:
 
 @lru_cache(maxsize=64)
 def ssl_context(tls: TLS) -> ssl.SSLContext:
-    """Build the context of these settings; built once, since that takes some 25 ms, and shared.
+    """Build the context of these settings; built once, since that takes some 50 ms, and shared.
 
     Raises:
         ConfigurationError: A file cannot be read or holds no certificate.

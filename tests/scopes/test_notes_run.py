@@ -355,6 +355,17 @@ async def test_a_run_of_an_agent_who_is_polled_goes_on(aicc: Simulator, aicc_cli
     assert {Delivery.REJECTED: 1, Delivery.ACCEPTED: 4} == report.receivers
 
 
+async def test_a_run_goes_on_beside_other_work(aicc: Simulator, aicc_client: Client, anyio_backend_name: str) -> None:
+    """A run is an awaitable that a task of asyncio's can be made of, by what takes any awaitable."""
+    if anyio_backend_name == "trio":
+        pytest.skip("trio has no such thing")
+    agent = aicc_client.agent()
+    tasks = asyncio.ensure_future(agent.send_notes(notes(2))), asyncio.gather(agent.send_notes(notes(3)))
+
+    assert (2, 3) == ((await tasks[0]).accepted, (await tasks[1])[0].accepted)
+    assert 5 == len(aicc.notes)
+
+
 async def test_a_run_needs_an_agent(aicc_client: Client) -> None:
     """No agent, or one whose GUID is not known, is refused at once; without any the environment's is meant."""
     with pytest.raises(InvalidRequestError, match="agents must be"):

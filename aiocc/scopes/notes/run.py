@@ -34,6 +34,9 @@ LAST_START = 0.1
 class NoteRun:
     """A fan-out; `await` it for its `Report`. `report` is at hand at any time, also after a cancellation.
 
+    It is an awaitable and no coroutine: `asyncio.ensure_future` and `asyncio.gather` take it, and `asyncio.create_task`
+    does not.
+
     `async with run` sends beside the block, in which `async for outcome in run` gives each request's outcome as it
     comes, and holds the sending back where it is slow. Leaving the block lets what is on its way end, and sends
     nothing more; cancelling it ends that too.
