@@ -89,7 +89,7 @@ class CallError(AioccError):
         description: The vendor's text that belongs to the code.
         meaning: What the code means, from its table; None for an unknown one.
         next_step: One line: what to do now.
-        retry_after: Seconds that the service asked to wait; None where it did not.
+        retry_after: Seconds that the service asked to wait, or until a token is asked for again; None for neither.
         call_data: Of a created call, whole, so that the call can be looked up; None for other operations.
         exchange: What was sent and what came back in the attempt that decides, with secrets and numbers taken out;
             None where nothing was sent.
