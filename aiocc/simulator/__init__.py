@@ -171,7 +171,9 @@ live, `GET /ledger` with the ledger as JSON, without credentials and bodies, and
 credential and belongs on the loopback.
 """
 
-try:
+from aiocc.simulator.needs import needing
+
+with needing("starlette", "trustme", "uvicorn"):
     from aiocc.simulator.faults import FAULTS, Fault
     from aiocc.simulator.ledger import (
         ClickToDialCall,
@@ -183,11 +185,6 @@ try:
     )
     from aiocc.simulator.simulator import Simulator
     from aiocc.simulator.world import World
-except ModuleNotFoundError as missing:
-    if (missing.name or "").partition(".")[0] not in ("starlette", "trustme", "uvicorn"):
-        raise
-    told = f"no {missing.name}: the simulator needs pip install 'aiocc[simulator]'"
-    raise ModuleNotFoundError(told, name=missing.name) from None
 
 __all__ = [
     "FAULTS",
