@@ -504,7 +504,7 @@ async def test_a_request_that_says_it_is_the_last_is(said: str, connections: int
 
 @pytest.mark.parametrize("name", ["connect", "pool", "read", "write"])
 async def test_a_time_out_that_is_no_number_costs_no_slot(name: str) -> None:
-    """Httpx takes what it is given, a text from the environment say: the error comes, and the slot is free again."""
+    """A client takes what it is given, a text from the environment say: the error comes before a slot is taken."""
     async with serving() as served, client_of(max_connections=1) as (client, transport):
         request = client.build_request("POST", served.url, content=b"body")
         request.extensions["timeout"][name] = "5"
