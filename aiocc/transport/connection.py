@@ -29,8 +29,8 @@ class Connection(Protocol):
     def alive(self) -> bool:
         """Whether it may carry another; false as soon as the loop told that it cannot."""
 
-    def undisturbed(self, now: float) -> bool:
-        """Ask the socket, where the loop may not have told yet, whether anything came while it was idle."""
+    def undisturbed(self) -> bool:
+        """Ask the socket whether anything came while it was idle: the loop may not have told yet."""
 
     @property
     def complete(self) -> bool:

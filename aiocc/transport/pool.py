@@ -99,7 +99,7 @@ class Pool:
             elif now - connection.used_at >= idle_at_most:
                 self._idle.append(connection)
                 return None
-            elif not connection.undisturbed(now):
+            elif not connection.undisturbed():
                 self._close(connection, "lost")
             else:
                 self._lend(connection)
@@ -130,8 +130,8 @@ class Pool:
         """Return a connection, whatever became of it."""
         self._active.discard(connection)
         reason = self._unfit(connection, now) if not self._shut else "shutdown"
-        if reason is None and self._waiting and not connection.undisturbed(now):
-            reason = "lost"  # ended right after its answer: trio's loop does not tell
+        if reason is None and self._waiting and not connection.undisturbed():
+            reason = "lost"
         if reason is not None:
             self._close(connection, reason)
             self._pass_slot_on()

@@ -49,7 +49,7 @@ class StreamConnection:
         """Whether it may carry another request."""
         return self._channel.alive and not self._deaf
 
-    def undisturbed(self, now: float) -> bool:
+    def undisturbed(self) -> bool:
         """Ask the socket: nobody reads it while it is idle."""
         try:
             data = self._socket.recv(64 * 1024, socket.MSG_DONTWAIT)

@@ -21,7 +21,7 @@ from tests.campaigns.kernel import sockets_to, until
 from tests.campaigns.storm import living_tasks
 
 from .conftest import Authority
-from .raw import OK, Peer, exchange, fault_of, pooled, serving
+from .raw import OK, Peer, exchange, fault_of, once, pooled, serving
 
 SECURE = pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
 
@@ -83,6 +83,21 @@ async def test_a_connection_closed_while_idle_gets_no_request(authority: Authori
         assert [(1, b"1"), (2, b"2")] == arrived
         assert False is wire.reused
         assert 1 == sockets_to(served.port)
+
+
+@SECURE
+async def test_a_server_that_closes_after_each_answer_and_does_not_say_so_fails_nobody(
+    authority: Authority, secure: bool
+) -> None:
+    """Also where the next request follows at once: it has a new connection, and its fate is known."""
+    async with (
+        serving(once(OK), authority.context() if secure else None) as served,
+        pooled(**settings(authority, secure)) as transport,
+    ):
+        for _ in range(10):
+            assert b"ok" == (await exchange(transport, served.origin)).body
+
+        assert (10, 0) == (served.connections, transport.stats()[served.url].reused)
 
 
 @SECURE
