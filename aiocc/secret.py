@@ -12,6 +12,7 @@ from aiocc.errors import ConfigurationError
 
 P = ParamSpec("P")
 R = TypeVar("R")
+C = TypeVar("C")
 
 HIDDEN: Final = "***"
 _NUMBER: Final = re.compile(r"\d(?:[ -]?\d){5,}")
@@ -107,6 +108,12 @@ def conceal(function: Callable[P, R]) -> Callable[P, R]:
         raise refused
 
     return concealing
+
+
+def concealing(cls: type[C]) -> type[C]:
+    """Have what refuses to be made hide what it was given: a model's own frames hold it all."""
+    cls.__init__ = conceal(cls.__init__)  # type: ignore[method-assign]  # every class has one
+    return cls
 
 
 @conceal

@@ -19,7 +19,7 @@ from aiocc.protocol.codes import ASK, Code, code_table
 from aiocc.protocol.envelope import FABRIC
 from aiocc.protocol.model import Model
 from aiocc.protocol.operation import Effect, Operation, Request
-from aiocc.secret import length_of, mask_numbers
+from aiocc.secret import concealing, length_of, mask_numbers
 
 
 @frozen
@@ -71,6 +71,7 @@ CODES = code_table(
 )
 
 
+@concealing
 @frozen(kw_only=True)
 class CreateCall(Request[Call]):
     """Create an outbound call.
@@ -151,6 +152,8 @@ async def create_call(
 
     See https://support.huaweicloud.com/intl/en-us/api-cec/cec_07_2234.html
     """
-    request = CreateCall(called=called, caller_present=caller_present, call_data=call_data)
-    del called, caller_present, call_data  # a person's, and this frame stands in the traceback of any error
+    try:
+        request = CreateCall(called=called, caller_present=caller_present, call_data=call_data)
+    finally:
+        del called, caller_present, call_data  # a person's, and this frame stands in the traceback of any error
     return (await self.send(request)).unwrap()

@@ -18,7 +18,7 @@ from aiocc.protocol.codes import Code, code_table
 from aiocc.protocol.envelope import RESULT_CODE, CodeField, EnvelopeRule
 from aiocc.protocol.model import Model
 from aiocc.protocol.operation import Effect, Operation, Request
-from aiocc.secret import length_of
+from aiocc.secret import concealing, length_of
 
 
 @frozen
@@ -41,6 +41,7 @@ CODES = code_table(
 )
 
 
+@concealing
 @frozen(kw_only=True)
 class LeaveMessage(Request[MessageReceipt]):
     """Leave a message for the agents.
@@ -91,6 +92,8 @@ async def leave_message(self: Caller, *, phone_no: str, content: str) -> Message
 
     See https://support.huaweicloud.com/intl/en-us/api-cec/cec_07_0959.html
     """
-    request = LeaveMessage(phone_no=phone_no, content=content)
-    del phone_no, content  # a person's, and this frame stands in the traceback of any error
+    try:
+        request = LeaveMessage(phone_no=phone_no, content=content)
+    finally:
+        del phone_no, content  # a person's, and this frame stands in the traceback of any error
     return (await self.send(request)).unwrap()

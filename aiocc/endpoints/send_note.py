@@ -18,7 +18,7 @@ from aiocc.protocol.codec import structure
 from aiocc.protocol.envelope import GATEWAY
 from aiocc.protocol.model import Model
 from aiocc.protocol.operation import Effect, Operation, Request
-from aiocc.secret import length_of
+from aiocc.secret import concealing, length_of
 
 MIN_AGENT_ID = 101
 MAX_AGENT_ID = 999999
@@ -57,6 +57,7 @@ def check_receivers(_: Any, attribute: attrs.Attribute[Any], value: object) -> N
         refuse(attribute.name, "agent ids that differ", f"{twice} twice")
 
 
+@concealing
 @frozen
 class SendNote(Request[NoteReceipt]):
     """Send a note from one agent to others.
@@ -123,6 +124,8 @@ async def send_note(self: Caller, to: Iterable[int], content: str) -> NoteReceip
 
     See https://support.huaweicloud.com/intl/en-us/api-cec/cec_07_1205.html
     """
-    request = SendNote(to, content)
-    del content  # a person's, and this frame stands in the traceback of any error
+    try:
+        request = SendNote(to, content)
+    finally:
+        del content  # a person's, and this frame stands in the traceback of any error
     return (await self.send(request)).unwrap()

@@ -20,7 +20,7 @@ from aiocc.protocol.codec import structure
 from aiocc.protocol.envelope import GATEWAY
 from aiocc.protocol.model import Model
 from aiocc.protocol.operation import Effect, Operation, Request
-from aiocc.secret import Secret, conceal
+from aiocc.secret import Secret, conceal, concealing
 
 _PAGES = "https://support.huaweicloud.com/api-ccfs-cec/"
 MAX_PASSWORD = 32
@@ -101,6 +101,7 @@ def _switch() -> Any:
     return field(default=None, validator=_flag)
 
 
+@concealing
 @frozen(kw_only=True)
 class SignIn(Request[SignedIn]):
     """Sign an agent in, who is then to be polled.
@@ -191,6 +192,7 @@ class SignIn(Request[SignedIn]):
         )
 
 
+@concealing
 @frozen(kw_only=True)
 class ForceSignIn(SignIn):
     """Sign an agent in who may be signed in already: that session ends."""

@@ -81,7 +81,7 @@ def utf8_text(maximum: int) -> Check:
 
     def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         if not isinstance(value, str):
-            refuse(attribute.name, limit, kind(value))
+            refuse(attribute.name, limit, "a number: give text" if is_number(value) else kind(value))
         size = len(_encodable(attribute.name, value))
         if size > maximum:
             refuse(attribute.name, limit, f"text of {size} bytes")

@@ -15,7 +15,7 @@ from attrs import field, frozen
 
 from aiocc.errors import ConfigurationError
 from aiocc.protocol.checks import kind, setting
-from aiocc.secret import Secret, conceal
+from aiocc.secret import Secret, conceal, concealing
 
 CertificateFiles = str | tuple[str, str] | tuple[str, str, str | Secret]
 
@@ -59,6 +59,7 @@ def _name(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
         raise ConfigurationError(f"{attribute.name} must be the name of a host or None, not {kind(value)}")
 
 
+@concealing
 @frozen(kw_only=True)
 class TLS:
     """How a host proves who it is. TLS 1.2 or newer, always verified unless told otherwise.

@@ -651,6 +651,48 @@ async def test_no_variable_of_a_refused_request_is_a_persons() -> None:
     assert [] == [found for one in seen for found in leaks(one, [PHONE, TEXT])]
 
 
+LONG = PHONE * 4
+"""Longer than a number may be."""
+
+REFUSED: dict[str, Callable[[], object]] = {
+    "LeaveMessage": lambda: LeaveMessage(phone_no=PHONE, content=b"x"),  # type: ignore[arg-type]
+    "SendNote": lambda: SendNote([5], TEXT),
+    "CreateCall": lambda: CreateCall(called=LONG, caller_present=PHONE, call_data=TEXT),
+    "CreateCall by a number": lambda: CreateCall(called=int(PHONE)),  # type: ignore[arg-type]
+    "Note": lambda: Note([5], TEXT * 100),
+    "Note by a number": lambda: Note([102], int(PHONE)),  # type: ignore[arg-type]
+    "SignIn": lambda: SignIn(agent_id=5, password=PASSWORD, phone=PHONE),
+    "ForceSignIn": lambda: ForceSignIn(agent_id=101, password=PASSWORD, phone=LONG),
+    "TLS": lambda: TLS(client_cert=("cert.pem", "key.pem", PASSWORD), server_name=5),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("name", [*REFUSED])
+def test_no_variable_of_a_refused_model_is_a_persons(name: str) -> None:
+    """A model that refuses to be made shows nothing of what it was given, in no text and in no variable."""
+    with pytest.raises((ConfigurationError, ValueError)) as caught:
+        REFUSED[name]()
+
+    assert [] == leaks(caught.value, [PHONE, TEXT, CANARY])
+
+
+async def test_no_variable_of_a_refused_call_is_a_persons() -> None:
+    """Nor do the methods that make one."""
+    seen: list[BaseException] = []
+    client = client_of("https://x.example", NATIVE)
+    for call in (
+        lambda: client.create_call(called=LONG, caller_present=PHONE, call_data=TEXT),
+        lambda: client.leave_message(phone_no="", content=TEXT),
+        lambda: client.leave_message(phone_no=PHONE, content=""),
+        lambda: client.agent(101, guid=GUID).send_note([5], TEXT),
+    ):
+        with pytest.raises(ValueError, match="must be") as caught:
+            await call()
+        seen.append(caught.value)
+
+    assert [] == [found for one in seen for found in leaks(one, [PHONE, TEXT])]
+
+
 @pytest.mark.parametrize("kind", ["cancelled", "fail_after"])
 async def test_no_variable_of_a_cancelled_call_is_a_persons(kind: str) -> None:
     """Nor has one where the call is cancelled."""

@@ -15,7 +15,7 @@ from aiocc.endpoints.send_note import MAX_AGENT_ID, MAX_NOTE_BYTES, MAX_RECEIVER
 from aiocc.errors import InvalidRequestError
 from aiocc.protocol.checks import kind, refuse, text, utf8_text
 from aiocc.protocol.model import Model
-from aiocc.secret import length_of
+from aiocc.secret import concealing, length_of
 
 OnInvalid = Literal["stop", "skip"]
 
@@ -35,6 +35,7 @@ class _Counted:
     __slots__ = ("_repeated",)
 
 
+@concealing
 @frozen
 class Note(_Counted, Model):
     """One note of a fan-out.
