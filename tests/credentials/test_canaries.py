@@ -651,6 +651,27 @@ async def test_no_variable_of_a_refused_request_is_a_persons() -> None:
     assert [] == [found for one in seen for found in leaks(one, [PHONE, TEXT])]
 
 
+@pytest.mark.parametrize("broken", ["progress", "a note", "the input"])
+async def test_no_variable_of_a_fan_out_that_breaks_is_a_persons(broken: str) -> None:
+    """What a run raises, for its input or for who is told of it, shows no note's text."""
+
+    def told(_: object) -> None:
+        if broken == "progress":
+            raise LookupError
+
+    async def given() -> AsyncIterator[Note]:
+        yield Note(range(31000, 31300), TEXT)
+        if broken == "a note":
+            yield Note([5], TEXT)
+        raise LookupError
+
+    async with scripted(success) as server, opened(client_of(server.url, NATIVE)) as client:
+        with pytest.raises((LookupError, ValueError)) as caught:
+            await client.agent(101).send_notes(given(), on_progress=told)
+
+    assert [] == leaks(caught.value, [TEXT])
+
+
 LONG = PHONE * 4
 """Longer than a number may be."""
 
