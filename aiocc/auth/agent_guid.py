@@ -65,7 +65,7 @@ class AgentGuid(Strategy):
         self._cookies = _cookie_pairs(cookies)
         self._polled = False
         self._changed: anyio.Event | None = None
-        self.on_guid = plain_function("on_guid", on_guid)
+        self.on_guid: Callable[[str], object] | None = plain_function("on_guid", on_guid)
 
     async def credential(self, fetch: Fetch, /, *, rejected: Credential | None = None) -> Credential:
         """Give the current GUID; where that was refused and the agent is polled, wait a cycle for the next one."""

@@ -80,11 +80,11 @@ class Tried:
     queue_wait: float = 0.0
 
     def __init__(self, number: int, clock: float, rejected: Credential | None = None) -> None:
-        self.number = number
-        self.clock = clock
-        self.rejected = rejected
-        self.started = datetime.now(UTC)
-        self.wire = Wire()
+        self.number: int = number
+        self.clock: float = clock
+        self.rejected: Credential | None = rejected
+        self.started: datetime = datetime.now(UTC)
+        self.wire: Wire = Wire()
 
     def attempt(self, *, exchange: bool = False) -> Attempt:
         """Make the value that users see.

@@ -236,12 +236,13 @@ async def test_halves_are_continued(aicc: Simulator, aicc_client: Client, tmp_pa
         {"status": 502, "body": b"<html>"},
         {"code": "100-007"},
         {"code": "100-006"},
+        {"code": "000-004"},
     ],
-    ids=["done", "not done", "internal", "signed out"],
+    ids=["done", "not done", "internal", "signed out", "switched over"],
 )
 async def test_nothing_else_is_cut(aicc: Simulator, aicc_client: Client, plan: dict[str, Any]) -> None:
-    """What is unknown, or refused for who asked, is never sent in halves."""
-    aicc.answer_with("send_note", times=2, **plan)
+    """What is unknown, or refused for who asked or when, is never sent in halves."""
+    aicc.answer_with("send_note", times=3, **plan)
     report = await aicc_client.agent().send_notes([Note(range(31000, 31100), "x")], bisect=True)
 
     assert report.requests == 1

@@ -48,7 +48,7 @@ async def _fabric(service: Service, auth: AppKey) -> Check:
         try:
             await line.renewals.credential(line, auth)
         except CredentialError as error:
-            return Check("fabric", "credential", State.FAILED, str(error), remedy(error.reason))
+            return Check("fabric", "credential", State.FAILED, str(error), error.remedy or remedy(error.reason))
     return Check("fabric", "credential", State.OK, "accepted: a token was given")
 
 

@@ -13,8 +13,10 @@ from typing import Any, Protocol, TypeVar
 from attrs import field, frozen
 
 from aiocc.delivery import Delivery, Reason
+from aiocc.endpoints.send_note import SendNote
 from aiocc.errors import AgentSignedOutError, AioccError, AuthenticationError, CallError, RateLimitedError
 from aiocc.outcome import Outcome
+from aiocc.protocol.codes import Act
 from aiocc.protocol.operation import Request
 from aiocc.scopes.notes.plan import NoteRequest
 
@@ -201,7 +203,11 @@ def settlement_of(outcome: Outcome[Any], *, split: bool = False) -> Settlement:
 
 
 def refused_for_content(outcome: Outcome[Any]) -> bool:
-    """Whether the service refused what was asked, and not who asked or how often; never UNKNOWN."""
-    return outcome.delivery is Delivery.REJECTED and not isinstance(
-        outcome.error, AuthenticationError | AgentSignedOutError | RateLimitedError
-    )
+    """Whether the service refused what was asked, and not who asked, how often or when; never UNKNOWN."""
+    error = outcome.error
+    if outcome.delivery is not Delivery.REJECTED or isinstance(
+        error, AuthenticationError | AgentSignedOutError | RateLimitedError
+    ):
+        return False
+    known = SendNote.operation.codes.get((error.code if error is not None else None) or "")
+    return known is None or known.act is Act.FAIL
