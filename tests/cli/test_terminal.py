@@ -8,6 +8,7 @@ import pty
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,6 +43,13 @@ class Terminal:
         """Read until something is shown."""
         while text not in self.shown:
             assert self._read(), f"{text!r} was never shown, but {self.shown!r}"
+
+    def asked(self, question: str) -> None:
+        """Read until a question is shown and waited upon: a Ctrl-C just between the two is lost to any Python."""
+        self.until(question)
+        state = Path(f"/proc/{self.process.pid}/stat")
+        while state.exists() and state.read_text().rpartition(")")[2].split()[0] != "S":
+            time.sleep(0.001)
 
     def type(self, keys: str) -> None:
         """Press keys."""
@@ -98,7 +106,7 @@ def test_a_secret_is_asked_for_without_an_echo(aicc: Simulator) -> None:
     secret = aicc.environment["AIOCC_ISALES_SECRET_KEY"]
 
     with terminal(aicc, *LIST, without="AIOCC_ISALES_SECRET_KEY") as person:
-        person.until(QUESTION)
+        person.asked(QUESTION)
         person.type(secret + "\n")
         code = person.end()
 
@@ -110,7 +118,7 @@ def test_a_secret_is_asked_for_without_an_echo(aicc: Simulator) -> None:
 def test_a_question_can_be_left(aicc: Simulator, keys: str) -> None:
     """A question that is not answered ends the command at once, as an interrupt, and nothing is sent."""
     with terminal(aicc, *LIST, without="AIOCC_ISALES_SECRET_KEY") as person:
-        person.until(QUESTION)
+        person.asked(QUESTION)
         person.type(keys)
         code = person.end()
 

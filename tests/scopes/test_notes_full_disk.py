@@ -45,9 +45,11 @@ asyncio.run(main())
 def child(aicc: Simulator, *command: str, folder: Path, full: bool) -> subprocess.CompletedProcess[str]:
     """Run a Python module, also one of a folder, on a full disk or on one with room."""
     limited = ["-c", FULL] if full else ["-m"]
+    # A child whose coverage is measured would find no room for that either.
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
     return subprocess.run(
         [sys.executable, "-W", "error", *limited, *command],
-        env={**os.environ, **aicc.environment, "PYTHONPATH": str(folder)},
+        env={**environ, **aicc.environment, "PYTHONPATH": str(folder)},
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 
