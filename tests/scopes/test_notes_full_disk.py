@@ -56,6 +56,7 @@ def child(aicc: Simulator, *command: str, folder: Path, full: bool) -> subproces
 
 def test_a_fan_out_whose_disk_fills_up_exits_by_its_receivers(aicc: Simulator, tmp_path: Path) -> None:
     """Some have the note, so the exit code is not that of nothing sent; with room the same command sends the rest."""
+    pytest.importorskip("typer", reason="no typer: pip install 'aiocc[cli]'")
     table, journal = tmp_path / "agents.csv", tmp_path / "run.db"
     table.write_text("".join(f"{31000 + number}\n" for number in range(COUNT)))
     command = ("aiocc", "note", "fan-out", "--to", str(table), "--content", "x", "--journal", str(journal), "--json")
